@@ -1,0 +1,236 @@
+//! Stock over HTTP: balances, goods receipts, the ledger and its proof.
+
+use chrono::{DateTime, Utc};
+use poem::web::Data;
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+use shared::db::Db;
+use shared::ids::{CellId, GoodsReceiptId, OrderId, ProductId, StockEntryId, WarehouseId};
+use shared::inventory::{self, BalanceFilter, EntryFilter, EntryKind, Outside, ReceiptLine};
+use shared::page::PageQuery;
+use shared::sync;
+
+use crate::Tag;
+use crate::answers::{Created, Page, shown};
+use crate::auth::Caller;
+use crate::problem::ApiError;
+
+/// So much of a product in a cell.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase")]
+pub struct Balance {
+    /// Where.
+    pub cell_id: CellId,
+    /// The cell's code.
+    pub cell: String,
+    /// In which warehouse.
+    pub warehouse_id: WarehouseId,
+    /// Of what.
+    pub product_id: ProductId,
+    /// Units there.
+    pub on_hand: i32,
+    /// Of these, held for orders.
+    pub reserved: i32,
+    /// Of these, free.
+    pub available: i32,
+}
+
+impl From<inventory::Balance> for Balance {
+    fn from(balance: inventory::Balance) -> Self {
+        let inventory::Balance { cell_id, cell, warehouse_id, product_id, on_hand, reserved } = balance;
+        Self { cell_id, cell, warehouse_id, product_id, on_hand, reserved, available: on_hand - reserved }
+    }
+}
+
+shown! {
+    /// One line of the ledger: it takes from one place and gives to another.
+    StockEntry from inventory::Entry {
+        /// Which one; later entries have greater ids.
+        id: StockEntryId,
+        /// Of what.
+        product_id: ProductId,
+        /// Taken from this cell,
+        from_cell_id: Option<CellId>,
+        /// or from this place outside.
+        from_outside: Option<Outside>,
+        /// Given to this cell,
+        to_cell_id: Option<CellId>,
+        /// or to this place outside.
+        to_outside: Option<Outside>,
+        /// Units.
+        quantity: i32,
+        /// Why.
+        kind: EntryKind,
+        /// For this order.
+        order_id: Option<OrderId>,
+        /// By this goods receipt.
+        receipt_id: Option<GoodsReceiptId>,
+        /// Who: `user:<id>` or `job:<kind>`.
+        actor: String,
+        /// When.
+        occurred_at: DateTime<Utc>,
+    }
+}
+
+shown! {
+    /// A posted goods receipt.
+    GoodsReceipt from inventory::GoodsReceipt {
+        /// Which one.
+        id: GoodsReceiptId,
+        /// Where it was unloaded.
+        warehouse_id: WarehouseId,
+        /// The document's number.
+        number: String,
+        /// How many lines.
+        lines: i32,
+        /// How many units.
+        quantity: i64,
+        /// Who posted it.
+        actor: String,
+        /// When.
+        posted_at: DateTime<Utc>,
+    }
+}
+
+shown! {
+    /// A balance that is not what its rows say.
+    StockDifference from inventory::Difference {
+        /// Where.
+        cell_id: CellId,
+        /// Of what.
+        product_id: ProductId,
+        /// What the balance says.
+        on_hand: i64,
+        /// What the entries sum to.
+        entries: i64,
+        /// What the balance says.
+        reserved: i64,
+        /// What the active reservations sum to.
+        reservations: i64,
+    }
+}
+
+/// The whole ledger recomputed.
+#[derive(Debug, Object)]
+pub struct StockConsistency {
+    /// Balances compared.
+    pub balances: i64,
+    /// Entries summed.
+    pub entries: i64,
+    /// Active reservations summed.
+    pub reservations: i64,
+    /// The first hundred balances that are wrong; none is the promise.
+    pub differences: Vec<StockDifference>,
+}
+
+/// So many units of a product into a cell.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct GoodsReceiptLine {
+    /// Any barcode of the product.
+    pub barcode: String,
+    /// The code of a storage cell.
+    pub cell: String,
+    /// Units, from 1.
+    pub quantity: i32,
+}
+
+/// A goods receipt to post, whole or not at all.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PostGoodsReceipt {
+    /// Where it was unloaded.
+    pub warehouse_id: WarehouseId,
+    /// The document's number; the same number is not posted twice.
+    pub number: String,
+    /// At most 1000.
+    pub lines: Vec<GoodsReceiptLine>,
+}
+
+/// Stock.
+pub struct Api;
+
+#[OpenApi(tag = "Tag::Inventory")]
+impl Api {
+    /// List balances by cell and product
+    #[oai(path = "/inventory", method = "get", operation_id = "list_balances")]
+    async fn balances(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        /// Of this product.
+        #[oai(name = "productId")]
+        product_id: Query<Option<ProductId>>,
+        /// In this warehouse.
+        #[oai(name = "warehouseId")]
+        warehouse_id: Query<Option<WarehouseId>>,
+        /// In this cell.
+        #[oai(name = "cellId")]
+        cell_id: Query<Option<CellId>>,
+        /// Rows per page, from 1 to 1000; 100 if absent.
+        limit: Query<Option<i64>>,
+        /// The `next` of the page before.
+        after: Query<Option<String>>,
+    ) -> Result<Json<Page<Balance>>, ApiError> {
+        let query = PageQuery::new(limit.0, after.0)?;
+        let filter = BalanceFilter { product_id: product_id.0, warehouse_id: warehouse_id.0, cell_id: cell_id.0 };
+        let mut tx = db.begin(&actor).await?;
+        let page = inventory::balances(&mut tx, &filter, &query).await?;
+        tx.commit().await?;
+        Ok(Json(Page::of(page)))
+    }
+
+    /// List the ledger, oldest first
+    #[oai(path = "/inventory/entries", method = "get", operation_id = "list_stock_entries")]
+    async fn entries(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        /// Of this product.
+        #[oai(name = "productId")]
+        product_id: Query<Option<ProductId>>,
+        /// For this order.
+        #[oai(name = "orderId")]
+        order_id: Query<Option<OrderId>>,
+        /// Rows per page, from 1 to 1000; 100 if absent.
+        limit: Query<Option<i64>>,
+        /// The `next` of the page before.
+        after: Query<Option<String>>,
+    ) -> Result<Json<Page<StockEntry>>, ApiError> {
+        let query = PageQuery::new(limit.0, after.0)?;
+        let filter = EntryFilter { product_id: product_id.0, order_id: order_id.0 };
+        let mut tx = db.begin(&actor).await?;
+        let page = inventory::entries(&mut tx, &filter, &query).await?;
+        tx.commit().await?;
+        Ok(Json(Page::of(page)))
+    }
+
+    /// Recompute every balance from its entries and reservations
+    #[oai(path = "/inventory/consistency", method = "get", operation_id = "check_consistency")]
+    async fn consistency(&self, Caller(actor): Caller, db: Data<&Db>) -> Result<Json<StockConsistency>, ApiError> {
+        let mut tx = db.begin(&actor).await?;
+        let found = inventory::consistency(&mut tx).await?;
+        tx.commit().await?;
+        let inventory::Consistency { balances, entries, reservations, differences } = found;
+        let differences = differences.into_iter().map(Into::into).collect();
+        Ok(Json(StockConsistency { balances, entries, reservations, differences }))
+    }
+
+    /// Post a goods receipt into cells; orders that waited for the goods are served at once
+    #[oai(path = "/inventory/receipts", method = "post", operation_id = "post_goods_receipt")]
+    async fn receive(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        body: Json<PostGoodsReceipt>,
+    ) -> Result<Created<GoodsReceipt>, ApiError> {
+        let PostGoodsReceipt { warehouse_id, number, lines } = body.0;
+        let line = |GoodsReceiptLine { barcode, cell, quantity }| ReceiptLine { barcode, cell, quantity };
+        let lines: Vec<_> = lines.into_iter().map(line).collect();
+        let mut tx = db.begin(&actor).await?;
+        let receipt = sync::receive_goods(&mut tx, warehouse_id, &number, &lines).await?;
+        tx.commit().await?;
+        Ok(Created::of(receipt))
+    }
+}

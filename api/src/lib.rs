@@ -1,0 +1,198 @@
+//! WB Assistant's HTTP API: recognise, begin, do, commit, show.
+//!
+//! A noun is two lines here: its module, and its `Api` in [`Nouns`]. `edge` lies around all of them, `problem` is the form
+//! of every failure, `auth` says who is asking.
+
+pub mod admin;
+pub mod answers;
+pub mod auth;
+pub mod docs;
+pub mod edge;
+pub mod enterprises;
+pub mod health;
+pub mod home;
+pub mod inventory;
+pub mod jobs;
+pub mod orders;
+pub mod passwords;
+pub mod printing;
+pub mod problem;
+pub mod products;
+pub mod requests;
+pub mod routes;
+pub mod supplies;
+pub mod sync;
+pub mod tokens;
+pub mod users;
+pub mod warehouses;
+pub mod wildberries;
+
+use std::sync::Arc;
+
+use poem::{Endpoint, EndpointExt, Response, Route};
+use poem_openapi::{OpenApiService, Tags};
+use serde_json::{Value, json};
+use shared::config::Config;
+use shared::db::Db;
+use shared::wildberries::Client;
+
+use crate::health::Health;
+use crate::passwords::Passwords;
+use crate::routes::Routes;
+use crate::tokens::Tokens;
+
+/// What the API is called.
+pub const NAME: &str = "WB Assistant";
+/// Which version it is.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How many connections to the database a process holds at most.
+pub const CONNECTIONS: u32 = 10;
+
+/// Everything that is served.
+type Nouns = (
+    home::Api,
+    health::Api,
+    auth::Api,
+    enterprises::Api,
+    users::Api,
+    wildberries::Api,
+    sync::Api,
+    warehouses::Api,
+    products::Api,
+    inventory::Api,
+    orders::Api,
+    requests::Api,
+    supplies::Api,
+    printing::Api,
+    jobs::Api,
+);
+
+const NOUNS: Nouns = (
+    home::Api,
+    health::Api,
+    auth::Api,
+    enterprises::Api,
+    users::Api,
+    wildberries::Api,
+    sync::Api,
+    warehouses::Api,
+    products::Api,
+    inventory::Api,
+    orders::Api,
+    requests::Api,
+    supplies::Api,
+    printing::Api,
+    jobs::Api,
+);
+
+/// What handlers may need: `Data<&State>`; the most wanted of it also by itself, `Data<&Db>` and `Data<&Passwords>`.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The only road to SQL.
+    pub db: Db,
+    /// The checked environment.
+    pub config: Arc<Config>,
+    /// Signs and verifies access tokens.
+    pub tokens: Tokens,
+    /// Wildberries, for what cannot wait for a worker.
+    pub wildberries: Client,
+    /// Hashes and compares passwords.
+    pub passwords: Passwords,
+    /// What monitors are told.
+    pub health: Arc<Health>,
+}
+
+impl State {
+    /// With its own queue for passwords and its own memory for health checks.
+    pub fn new(db: Db, config: Config, wildberries: Client) -> Self {
+        let health = Health::new(db.clone(), config.redis_url.clone(), config.health_token.clone());
+        let tokens = Tokens::new(&config.jwt_keys);
+        Self { db, config: Arc::new(config), tokens, wildberries, passwords: Passwords::default(), health: Arc::new(health) }
+    }
+}
+
+/// The groups of operations, as the document shows them.
+#[derive(Clone, Copy, Debug, Tags)]
+pub enum Tag {
+    /// What this is.
+    Home,
+    /// For monitors: whether it works.
+    Health,
+    /// Signing in and out.
+    Auth,
+    /// Tenants.
+    Enterprises,
+    /// People and roles.
+    Users,
+    /// Promised work.
+    Jobs,
+    /// Seller accounts at Wildberries and what is known of their warehouses.
+    Wildberries,
+    /// Own warehouses and cells.
+    Warehouses,
+    /// Products and their barcodes.
+    Products,
+    /// Stock, goods receipts and the ledger.
+    Inventory,
+    /// Assembly orders.
+    Orders,
+    /// What is handed over to Wildberries.
+    Supplies,
+    /// Units of human work.
+    Requests,
+    /// Printers, stickers and labels.
+    Printing,
+    /// What is fetched from Wildberries.
+    Sync,
+}
+
+/// The whole API, as a server or a test calls it.
+pub fn app(state: State) -> impl Endpoint<Output = Response> + 'static {
+    let document = document();
+    let mut routes = Route::new().nest("/", service());
+    let mut beside: &[&str] = &[];
+    if state.config.docs {
+        routes = routes.at(docs::PAGE, docs::page(page)).at(docs::DOCUMENT, docs::document(pretty(&document)));
+        beside = &[docs::PAGE, docs::DOCUMENT];
+    }
+    let routes = routes.data(state.db.clone()).data(state.passwords.clone()).data(state);
+    edge::around(routes, Routes::of(&document, beside))
+}
+
+/// The OpenAPI document, as it is published.
+pub fn openapi() -> String {
+    pretty(&document())
+}
+
+fn service() -> OpenApiService<Nouns, ()> {
+    OpenApiService::new(NOUNS, NAME, VERSION).description(
+        "The warehouse of a Wildberries FBS seller. Failures are `application/problem+json` with a stable `code`.",
+    )
+}
+
+fn document() -> Value {
+    let mut document: Value = serde_json::from_str(&service().spec()).expect("poem writes JSON");
+    let items = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    for operation in items.filter_map(Value::as_object_mut).flat_map(|item| item.values_mut()) {
+        // poem leaves it out where nobody needs to sign in; said in so many words, nobody has to guess.
+        if let Some(operation) = operation.as_object_mut() {
+            operation.entry("security").or_insert_with(|| json!([]));
+        }
+    }
+    document
+}
+
+fn page() -> String {
+    let service = service();
+    service.swagger_ui_html().replacen(&service.spec(), &openapi(), 1)
+}
+
+fn pretty(document: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(document).expect("a document is written as it was read");
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! `api serve | migrate | openapi | admin`.
+
+mod serve;
+
+use std::io::{Read, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use api::admin::{self, NewEnterprise};
+use api::passwords::Passwords;
+use clap::{Parser, Subcommand};
+use secrecy::SecretString;
+use shared::config::{self, ConfigProblems};
+use shared::db::{self, Db, DbOptions};
+
+/// As sysexits.h has it: the configuration is wrong, starting again does not help.
+const EX_CONFIG: u8 = 78;
+
+/// WB Assistant's HTTP API.
+#[derive(Debug, Parser)]
+#[command(name = "api", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answers HTTP requests until it is told to stop.
+    Serve,
+    /// Brings the database's schema up to date; needs `DATABASE_URL` only.
+    Migrate,
+    /// Prints the OpenAPI document; needs nothing.
+    Openapi,
+    /// What the one who runs the installation does.
+    #[command(subcommand)]
+    Admin(Admin),
+}
+
+#[derive(Debug, Subcommand)]
+enum Admin {
+    /// Founds an enterprise with its first administrator, whose password comes on standard input. Prints the enterprise's id.
+    CreateEnterprise {
+        /// As people call it.
+        #[arg(long)]
+        name: String,
+        /// What the administrator signs in with.
+        #[arg(long)]
+        email: String,
+        /// As colleagues call the administrator.
+        #[arg(long, default_value = "Administrator")]
+        user_name: String,
+    },
+}
+
+fn main() -> ExitCode {
+    // First of all: several crates bring TLS, and all of them have to mean the same provider.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let arguments = Arguments::parse();
+    shared::telemetry::start();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(8).enable_all().build();
+    let outcome =
+        runtime.context("the runtime does not start").and_then(|runtime| runtime.block_on(run(arguments.command)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to be told if this does not arrive.
+            drop(writeln!(std::io::stderr(), "api: {error:#}"));
+            ExitCode::from(if error.is::<ConfigProblems>() { EX_CONFIG } else { 1 })
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve => serve::serve().await,
+        Command::Migrate => Ok(db::migrate(&config::database_url()?).await?),
+        Command::Openapi => print(&api::openapi()),
+        Command::Admin(Admin::CreateEnterprise { name, email, user_name }) => {
+            let new = NewEnterprise { name, email, user_name, password: password()? };
+            let options = DbOptions {
+                max_connections: 1,
+                statement_timeout: Duration::from_secs(5),
+                application_name: "wb-admin",
+            };
+            let db = Db::open(&config::database_url()?, &options)?;
+            let id = admin::create_enterprise(&db, &Passwords::default(), new).await?;
+            print(&format!("{id}\n"))
+        }
+    }
+}
+
+/// All of standard input but the end of its line.
+fn password() -> anyhow::Result<SecretString> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).context("the password cannot be read from standard input")?;
+    Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("standard output is closed")
+}

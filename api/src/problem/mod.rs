@@ -1,0 +1,272 @@
+//! How any failure looks over HTTP: `application/problem+json` (RFC 9457) with a stable code.
+//!
+//! A handler answers `Result<_, ApiError>`; whatever poem itself refuses takes the same road through [`render`], which
+//! is also the one place where failures are logged.
+
+mod foreign;
+mod kinds;
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use poem::error::ResponseError;
+use poem::http::{StatusCode, header};
+use poem::{Body, Response};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::{ToJSON, Type};
+use poem_openapi::{ApiResponse, Object};
+use shared::{Error, telemetry};
+
+pub use foreign::Place;
+pub use kinds::{Code, Kind};
+
+/// The media type of every failure.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Why a request was not answered as hoped, as RFC 9457 has it.
+#[derive(Clone, Debug, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct Problem {
+    /// Names the kind of problem: `urn:wb-assistant:problem:` and the code.
+    #[oai(rename = "type")]
+    pub kind: String,
+    /// One English sentence without the facts of the case.
+    pub title: String,
+    /// The same in Russian.
+    pub title_ru: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The facts of the case.
+    pub detail: String,
+    /// What to match in programs.
+    pub code: Code,
+    /// What to name when asking for help; also in the header `X-Request-Id`.
+    pub request_id: String,
+    /// The value that is wrong, dotted from the body's root.
+    pub field: Option<String>,
+    /// What would have been accepted.
+    pub allowed: Option<Vec<String>>,
+}
+
+/// Why a handler did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct ApiError {
+    error: Error,
+    allowed: Vec<String>,
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        Self { error, allowed: Vec::new() }
+    }
+}
+
+impl ApiError {
+    /// Also says what would have been accepted.
+    #[must_use]
+    pub fn allowing(self, allowed: Vec<String>) -> Self {
+        Self { allowed, ..self }
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status(&self) -> StatusCode {
+        Told::of(&self.error).status
+    }
+}
+
+/// Shows the problem's schema on every operation.
+impl ApiResponse for ApiError {
+    fn meta() -> MetaResponses {
+        let response = |range: &str, description| MetaResponse {
+            description,
+            status: None,
+            status_range: Some(range.to_owned()),
+            content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: Problem::schema_ref() }],
+            headers: Vec::new(),
+        };
+        MetaResponses {
+            responses: vec![
+                response("4XX", "The request was refused"),
+                response("5XX", "It did not work, here or further on"),
+            ],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        Problem::register(registry);
+    }
+}
+
+/// What is told to the client; what it is told about is only logged.
+#[derive(Debug)]
+pub(crate) struct Told {
+    status: StatusCode,
+    code: Code,
+    title: &'static str,
+    title_ru: &'static str,
+    detail: String,
+    field: Option<String>,
+    allowed: Vec<String>,
+    retry_after: Option<Duration>,
+}
+
+impl Told {
+    fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            status: kind.status(),
+            code: kind.into(),
+            title: kind.title(),
+            title_ru: kind.title_ru(),
+            detail: detail.into(),
+            field: None,
+            allowed: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    fn at(self, field: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
+    fn allowing(self, allowed: Vec<String>) -> Self {
+        Self { allowed, ..self }
+    }
+
+    fn after(self, retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..self }
+    }
+
+    fn of(error: &Error) -> Self {
+        match error {
+            Error::NotFound(what) => Self::new(Kind::NotFound, format!("{what} not found")),
+            Error::Refused { refusal, detail, allowed } => Self {
+                status: StatusCode::CONFLICT,
+                code: (*refusal).into(),
+                title: refusal.title(),
+                title_ru: refusal.title_ru(),
+                ..Self::new(Kind::Invalid, detail.clone()).allowing(allowed.clone())
+            },
+            Error::Invalid { field, why } => Self::new(Kind::Invalid, format!("{field} {why}")).at(field),
+            Error::Unauthenticated(why) => Self::new(Kind::Unauthenticated, *why),
+            Error::Forbidden(permission) => Self::new(Kind::Forbidden, format!("permission {permission} is missing")),
+            Error::Unavailable { what, retry_after, .. } => {
+                Self::new(Kind::Unavailable, format!("{what} is unavailable, try again"))
+                    .after(retry_after.unwrap_or(Duration::from_secs(5)))
+            }
+            Error::Database(_) if error.is_passing() => {
+                Self::new(Kind::DatabaseUnavailable, "try again in a moment").after(Duration::from_secs(1))
+            }
+            Error::Inconsistent(_) | Error::Database(_) => Self::internal(),
+        }
+    }
+
+    fn internal() -> Self {
+        Self::new(Kind::Internal, "the request id names it in the log")
+    }
+}
+
+/// Answers the failure as a problem and logs it, once.
+pub fn render(error: &poem::Error, place: &Place) -> Response {
+    let told = match error.downcast_ref::<ApiError>() {
+        Some(ApiError { error, allowed }) if !allowed.is_empty() => Told::of(error).allowing(allowed.clone()),
+        Some(ApiError { error, .. }) => Told::of(error),
+        None => foreign::told(error, place),
+    };
+    let code = told.code.as_str();
+    if told.status.is_server_error() {
+        tracing::error!(code, "{}", cause(error));
+    } else {
+        tracing::debug!(code, "{error}");
+    }
+    respond(told, &place.request_id, &place.allowed_methods)
+}
+
+/// The whole chain in one line; poem's own error only repeats the first of it.
+fn cause(error: &poem::Error) -> String {
+    match error.downcast_ref::<ApiError>() {
+        Some(ApiError { error, .. }) => telemetry::chain(error),
+        None => error.source().map_or_else(|| error.to_string(), telemetry::chain),
+    }
+}
+
+fn respond(told: Told, request_id: &str, methods: &str) -> Response {
+    let Told { status, code, title, title_ru, detail, field, allowed, retry_after } = told;
+    let problem = Problem {
+        kind: format!("urn:wb-assistant:problem:{}", code.as_str()),
+        title: title.to_owned(),
+        title_ru: title_ru.to_owned(),
+        status: status.as_u16(),
+        detail,
+        code,
+        request_id: request_id.to_owned(),
+        field,
+        allowed: Some(allowed).filter(|allowed| !allowed.is_empty()),
+    };
+    let body = Body::from(problem.to_json().unwrap_or_default().to_string());
+    let mut response = Response::builder().status(status).content_type(MEDIA_TYPE);
+    if status == StatusCode::UNAUTHORIZED {
+        response = response.header(header::WWW_AUTHENTICATE, "Bearer");
+    }
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response = response.header(header::ALLOW, methods);
+    }
+    if let Some(after) = retry_after {
+        response = response.header(header::RETRY_AFTER, after.as_millis().div_ceil(1000).max(1).to_string());
+    }
+    response.body(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use shared::Refusal;
+
+    use super::*;
+
+    async fn rendered(error: Error) -> (Response, Value) {
+        let place = Place { request_id: "r-1".to_owned(), ..Place::default() };
+        let mut response = render(&poem::Error::from(ApiError::from(error)), &place);
+        let body = response.take_body().into_string().await.unwrap();
+        assert_eq!(response.content_type(), Some(MEDIA_TYPE));
+        (response, serde_json::from_str(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn every_error_has_its_status_and_code() {
+        let table = [
+            (Error::NotFound("order"), 404, "not_found"),
+            (Error::refused(Refusal::OrderCancelled, "order 5 is cancelled"), 409, "order_cancelled"),
+            (Error::invalid("limit", "is too large"), 422, "invalid"),
+            (Error::Unauthenticated("the token has expired"), 401, "unauthenticated"),
+            (Error::Forbidden("people:manage"), 403, "forbidden"),
+            (Error::unavailable("Wildberries", "they sleep"), 503, "unavailable"),
+            (Error::Inconsistent("balance of cell 5".to_owned()), 500, "internal"),
+        ];
+        for (error, status, code) in table {
+            let (response, body) = rendered(error).await;
+            assert_eq!((response.status().as_u16(), body["code"].as_str()), (status, Some(code)));
+            assert_eq!(body["requestId"], "r-1");
+            assert_eq!(body["type"], format!("urn:wb-assistant:problem:{code}"));
+            assert_eq!(response.header("retry-after").is_some(), status == 503);
+            assert_eq!(response.header("www-authenticate").is_some(), status == 401);
+            assert!(!body.to_string().contains("they sleep") && !body.to_string().contains("balance"), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_says_what_is_allowed_in_two_languages() {
+        let error = Error::Refused {
+            refusal: Refusal::OrderTransition,
+            detail: "order 5 is shipped".to_owned(),
+            allowed: vec!["delivered".to_owned()],
+        };
+        let (_, body) = rendered(error).await;
+        assert_eq!(body["detail"], "order 5 is shipped");
+        assert_eq!(body["title"], Refusal::OrderTransition.title());
+        assert_eq!(body["titleRu"], Refusal::OrderTransition.title_ru());
+        assert_eq!(body["allowed"], serde_json::json!(["delivered"]));
+        assert!(body.get("field").is_none());
+    }
+}

@@ -1,0 +1,73 @@
+//! `api serve`: from the environment to the last answer.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use api::State;
+use poem::Server;
+use poem::listener::TcpListener;
+use shared::config::{Config, Program};
+use shared::db::{Db, DbOptions};
+use shared::jobs::{Bell, Pusher, QueueNames, run_bell};
+use shared::wildberries::{Budget, Client};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::info;
+
+/// How long the schema is waited for: migrations may be running.
+const SCHEMA_PATIENCE: Duration = Duration::from_mins(1);
+/// While it already says that it is not ready, requests are still answered: a proxy needs a moment to notice.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// What was begun may be finished.
+const LAST_REQUESTS: Duration = Duration::from_secs(15);
+/// Connections without a word are closed.
+const IDLE: Duration = Duration::from_mins(1);
+/// Rings that may wait for Redis; more are dropped, the relay brings the jobs.
+const RINGS: usize = 1024;
+
+/// Serves until SIGTERM or SIGINT.
+pub async fn serve() -> anyhow::Result<()> {
+    let config = Config::from_env(Program::Api)?;
+    let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+
+    let (bell, rings) = Bell::new(RINGS);
+    tokio::spawn(run_bell(rings, Pusher::new(&config.redis_url, QueueNames::default())?));
+    let options = DbOptions {
+        max_connections: api::CONNECTIONS,
+        statement_timeout: Duration::from_secs(5),
+        application_name: "wb-api",
+    };
+    let db = Db::open(&config.database_url, &options)?.with_bell(bell);
+    info!("Waiting for the schema");
+    db.wait_for_schema(SCHEMA_PATIENCE).await?;
+    db.refuse_unbound_role().await?;
+
+    let listen = config.api_listen;
+    let wildberries = Client::new(config.hosts.clone(), Budget::connect(&config.redis_url, config.limit_scale)?)?;
+    let state = State::new(db, config, wildberries);
+    let health = state.health.clone();
+    let stop = async move {
+        let patient = stopped(terminate, interrupt).await;
+        info!("Stopping");
+        health.stop();
+        if patient {
+            tokio::time::sleep(FAREWELL).await;
+        }
+    };
+    info!("Listening on {listen}");
+    Server::new(TcpListener::bind(listen))
+        .name("api")
+        .idle_timeout(IDLE)
+        .run_with_graceful_shutdown(api::app(state), stop, Some(LAST_REQUESTS))
+        .await
+        .with_context(|| format!("cannot listen on {listen}"))?;
+    info!("Stopped");
+    Ok(())
+}
+
+/// Whether it was a supervisor, and not somebody at the keyboard.
+async fn stopped(mut terminate: Signal, mut interrupt: Signal) -> bool {
+    tokio::select! {
+        _ = terminate.recv() => true,
+        _ = interrupt.recv() => false,
+    }
+}

@@ -1,0 +1,259 @@
+//! Seller accounts at Wildberries: one token each, sealed, never shown again.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::access::Permission;
+use crate::db::EnterpriseTx;
+use crate::error::RefusedOn;
+use crate::ids::{AccountId, EnterpriseId};
+use crate::seal::{Keyring, Sealed};
+use crate::wildberries::token::{Category, TokenFacts};
+use crate::wildberries::{SellerToken, TokenKind};
+use crate::{Error, Refusal, Result};
+
+/// Whether Wildberries still accepts the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum AccountStatus {
+    /// It does.
+    Active,
+    /// It was refused; nothing is called until the token is replaced.
+    Blocked,
+}
+
+/// A stored seller account, without its token.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Ours.
+    pub id: AccountId,
+    /// As the enterprise calls it.
+    pub name: String,
+    /// Wildberries' id of the seller (`sid`): the owner of the request budget.
+    pub seller_id: Uuid,
+    /// The seller's legal name.
+    pub seller_name: String,
+    /// The seller's trade mark.
+    pub trade_mark: Option<String>,
+    /// Which kind of token it is.
+    pub token_kind: TokenKind,
+    /// Bit mask of categories, bit *n* being `1 << n`.
+    pub token_categories: i64,
+    /// Whether it may only read.
+    pub token_read_only: bool,
+    /// When it stops working.
+    pub token_expires_at: DateTime<Utc>,
+    /// Whether Wildberries accepts it.
+    pub status: AccountStatus,
+    /// Why not.
+    pub status_reason: Option<String>,
+    /// When it was stored.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Who the seller is, as Wildberries told when the token was tried.
+#[derive(Clone, Debug)]
+pub struct SellerFacts {
+    /// Wildberries' id of the seller.
+    pub seller_id: Uuid,
+    /// The legal name.
+    pub name: String,
+    /// The trade mark.
+    pub trade_mark: Option<String>,
+}
+
+/// What the warehouse cannot work without.
+pub const NEEDED_CATEGORIES: [Category; 2] = [Category::Content, Category::Marketplace];
+
+/// Refuses a token that could not do the work, before Wildberries is asked about it.
+pub fn check_token(facts: &TokenFacts, now: DateTime<Utc>) -> Result<()> {
+    if facts.expires_at <= now {
+        return Err(Error::refused(Refusal::TokenExpired, format!("the token expired at {}", facts.expires_at.to_rfc3339())));
+    }
+    if facts.test || facts.kind == TokenKind::Test {
+        return Err(Error::refused(Refusal::TokenWrongKind, "a test token works in Wildberries' sandbox only: create a personal token"));
+    }
+    if facts.kind == TokenKind::Base {
+        return Err(Error::refused(
+            Refusal::TokenWrongKind,
+            "a base token has a few requests an hour, too few to follow orders: create a personal token",
+        ));
+    }
+    let missing: Vec<_> = NEEDED_CATEGORIES.into_iter().filter(|category| !facts.has(*category)).map(Category::title).collect();
+    if !missing.is_empty() {
+        return Err(Error::refused(Refusal::TokenLacksCategory, format!("the token lacks: {}", missing.join(", "))));
+    }
+    if facts.read_only {
+        return Err(Error::refused(Refusal::TokenReadOnly, "a read-only token cannot create supplies: create one that may write"));
+    }
+    Ok(())
+}
+
+/// Stores a checked token of a seller that is not stored yet.
+pub async fn store(
+    tx: &mut EnterpriseTx,
+    keyring: &Keyring,
+    name: &str,
+    token: &SecretString,
+    facts: &TokenFacts,
+    seller: &SellerFacts,
+) -> Result<Account> {
+    tx.require(Permission::ManageTokens)?;
+    same_seller(facts, seller.seller_id)?;
+    let name = checked_name(name)?;
+    let (id, enterprise_id, now) = (AccountId::new(), tx.enterprise_id(), tx.now().await?);
+    let sealed = keyring.seal(token, &identity(enterprise_id, id));
+    sqlx::query!(
+        "INSERT INTO wildberries_accounts (enterprise_id, id, name, seller_id, seller_name, trade_mark, token_sealed, token_key_id,
+                                           token_kind, token_categories, token_read_only, token_expires_at, created_at, changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+        enterprise_id as _,
+        id as _,
+        name,
+        seller.seller_id,
+        seller.name,
+        seller.trade_mark,
+        sealed.bytes,
+        sealed.key_id,
+        facts.kind as TokenKind,
+        facts.categories,
+        facts.read_only,
+        facts.expires_at,
+        now,
+    )
+    .execute(tx.conn())
+    .await
+    .refused_on("wildberries_accounts_seller_key", Refusal::AccountAlreadyStored, || {
+        format!("{} is already stored: replace its token instead", seller.name)
+    })?;
+    get(tx, id).await
+}
+
+/// Replaces the token by another one of the same seller.
+pub async fn replace_token(
+    tx: &mut EnterpriseTx,
+    keyring: &Keyring,
+    id: AccountId,
+    token: &SecretString,
+    facts: &TokenFacts,
+    seller: &SellerFacts,
+) -> Result<Account> {
+    tx.require(Permission::ManageTokens)?;
+    same_seller(facts, seller.seller_id)?;
+    let account = get(tx, id).await?;
+    same_seller(facts, account.seller_id)?;
+    let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
+    let sealed = keyring.seal(token, &identity(enterprise_id, id));
+    sqlx::query!(
+        "UPDATE wildberries_accounts
+         SET token_sealed = $2, token_key_id = $3, token_kind = $4, token_categories = $5, token_read_only = $6, token_expires_at = $7,
+             status = 'active', status_reason = NULL, changed_at = $8
+         WHERE id = $1",
+        id as _,
+        sealed.bytes,
+        sealed.key_id,
+        facts.kind as TokenKind,
+        facts.categories,
+        facts.read_only,
+        facts.expires_at,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    get(tx, id).await
+}
+
+/// One account.
+pub async fn get(tx: &mut EnterpriseTx, id: AccountId) -> Result<Account> {
+    sqlx::query_as!(
+        Account,
+        "SELECT id, name, seller_id, seller_name, trade_mark, token_kind, token_categories, token_read_only, token_expires_at,
+                status, status_reason, created_at
+         FROM wildberries_accounts WHERE id = $1",
+        id as _
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(Error::NotFound("account"))
+}
+
+/// All accounts: an enterprise has a handful.
+pub async fn list(tx: &mut EnterpriseTx) -> Result<Vec<Account>> {
+    tx.require(Permission::ReadWildberries)?;
+    Ok(sqlx::query_as!(
+        Account,
+        "SELECT id, name, seller_id, seller_name, trade_mark, token_kind, token_categories, token_read_only, token_expires_at,
+                status, status_reason, created_at
+         FROM wildberries_accounts ORDER BY id"
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// The token for a call, or the refusal that says why there will be none.
+pub async fn seller_token(tx: &mut EnterpriseTx, keyring: &Keyring, id: AccountId) -> Result<SellerToken> {
+    let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
+    let row = sqlx::query!(
+        "SELECT seller_id, token_sealed, token_key_id, token_kind, token_categories, token_read_only, token_expires_at, status, status_reason
+         FROM wildberries_accounts WHERE id = $1",
+        id as _
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(Error::NotFound("account"))?;
+    if row.status == AccountStatus::Blocked {
+        return Err(Error::refused(Refusal::AccountBlocked, row.status_reason.unwrap_or_default()));
+    }
+    if row.token_expires_at <= now {
+        return Err(Error::refused(Refusal::TokenExpired, format!("the token expired at {}", row.token_expires_at.to_rfc3339())));
+    }
+    let sealed = Sealed { key_id: row.token_key_id, bytes: row.token_sealed };
+    let token = keyring
+        .open(&sealed, &identity(enterprise_id, id))
+        .map_err(|problem| Error::Inconsistent(format!("the token of account {id} cannot be opened: {problem}")))?;
+    Ok(SellerToken {
+        token,
+        kind: row.token_kind,
+        seller_id: row.seller_id,
+        categories: row.token_categories,
+        read_only: row.token_read_only,
+    })
+}
+
+/// Wildberries refused the token: nothing is called with it until it is replaced.
+pub async fn block(tx: &mut EnterpriseTx, id: AccountId, reason: &str) -> Result<()> {
+    let now = tx.now().await?;
+    sqlx::query!(
+        "UPDATE wildberries_accounts SET status = 'blocked', status_reason = $2, changed_at = $3 WHERE id = $1 AND status = 'active'",
+        id as _,
+        reason,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+fn identity(enterprise_id: EnterpriseId, id: AccountId) -> String {
+    format!("wildberries_accounts/{enterprise_id}/{id}")
+}
+
+fn same_seller(facts: &TokenFacts, seller_id: Uuid) -> Result<()> {
+    if facts.seller_id == seller_id {
+        return Ok(());
+    }
+    Err(Error::refused(Refusal::AccountOfAnotherSeller, "the token was issued to another seller"))
+}
+
+fn checked_name(name: &str) -> Result<&str> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 200 {
+        return Err(Error::invalid("name", "must have 1 to 200 characters"));
+    }
+    Ok(name)
+}

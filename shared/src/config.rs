@@ -1,0 +1,338 @@
+//! What the environment says, read once; every problem is reported in one message, no value is printed.
+//!
+//! Secrets have a `*_FILE` twin that names a file; setting both is refused. There are no defaults for secrets.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::jobs::Queue;
+use crate::seal::Keyring;
+use crate::wildberries::Hosts;
+
+/// Everything that can be set, in the order of `.env.prod.example`: name and meaning. A contract test compares the two.
+pub const VARIABLES: &[(&str, &str)] = &[
+    ("DATABASE_URL", "Postgres, as the role wb_api or wb_worker"),
+    ("REDIS_URL", "Redis with AOF and noeviction"),
+    ("JWT_KEYS", "kid:secret, comma separated; the first signs, all verify"),
+    ("WB_KEK_FILE", "file with the keys that seal Wildberries tokens, one kid:base64 per line"),
+    ("WB_ENV", "production or demo"),
+    ("WB_BASE_URL_COMMON", "Wildberries' common host"),
+    ("WB_BASE_URL_CONTENT", "Wildberries' content host"),
+    ("WB_BASE_URL_MARKETPLACE", "Wildberries' marketplace host"),
+    ("WB_POLL_ORDERS_MS", "how often new orders are asked for, in milliseconds"),
+    ("WB_POLL_STATUSES_MS", "how often statuses are asked for, in milliseconds"),
+    ("WB_LIMIT_SCALE", "multiplies Wildberries' rate limits; other than 1 only in the demo"),
+    ("API_LISTEN", "where the API listens"),
+    ("WORKER_LISTEN", "where a worker answers its own health check"),
+    ("WORKER_QUEUES", "which queues a worker serves: sync,import,print,default"),
+    ("WORKER_CONCURRENCY", "jobs at once per queue, queue=number, comma separated"),
+    ("PRINT_ALLOWED_CIDRS", "networks in which printers may be, comma separated"),
+    ("HEALTH_TOKEN", "bearer token that shows numbers in /health"),
+    ("API_DOCS", "on or off: Swagger UI and /openapi.json"),
+    ("LOG_FORMAT", "json or text"),
+    ("RUST_LOG", "log filter, for example info"),
+];
+
+/// Demo or real.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The real Wildberries.
+    Production,
+    /// The simulator: plain http and a printer on 127.0.0.1 are allowed.
+    Demo,
+}
+
+/// A signing key of our own tokens.
+#[derive(Clone, Debug)]
+pub struct JwtKey {
+    /// Named in the token's header.
+    pub id: String,
+    /// At least 32 bytes.
+    pub secret: SecretString,
+}
+
+/// The checked environment of one program.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Postgres.
+    pub database_url: SecretString,
+    /// Redis.
+    pub redis_url: SecretString,
+    /// Our own tokens; empty in a worker.
+    pub jwt_keys: Vec<JwtKey>,
+    /// Opens Wildberries tokens.
+    pub keyring: Keyring,
+    /// Demo or real.
+    pub mode: Mode,
+    /// Wildberries' hosts.
+    pub hosts: Hosts,
+    /// How often new orders are asked for.
+    pub poll_orders: Duration,
+    /// How often statuses are asked for.
+    pub poll_statuses: Duration,
+    /// Multiplies Wildberries' limits.
+    pub limit_scale: f64,
+    /// Where the API listens.
+    pub api_listen: SocketAddr,
+    /// Where a worker answers its health check.
+    pub worker_listen: SocketAddr,
+    /// Which queues a worker serves.
+    pub worker_queues: Vec<Queue>,
+    /// Jobs at once.
+    pub worker_concurrency: BTreeMap<&'static str, usize>,
+    /// Networks of printers, as written.
+    pub print_allowed_cidrs: String,
+    /// Shows numbers in health.
+    pub health_token: Option<SecretString>,
+    /// Swagger UI and the document.
+    pub docs: bool,
+}
+
+/// Which program reads the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// Signs tokens.
+    Api,
+    /// Does not.
+    Worker,
+}
+
+/// All that is wrong with the environment.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment is not complete:\n  {}", .0.join("\n  "))]
+pub struct ConfigProblems(pub Vec<String>);
+
+impl Config {
+    /// Reads the process environment.
+    pub fn from_env(program: Program) -> Result<Self, ConfigProblems> {
+        Self::read(program, |name| std::env::var(name).ok())
+    }
+
+    /// Reads from anywhere.
+    pub fn read(program: Program, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
+        let mut reader = Reader { variable: &variable, problems: Vec::new() };
+        let mode = reader.one_of("WB_ENV", &[("production", Mode::Production), ("demo", Mode::Demo)], Mode::Production);
+        let jwt_keys = if program == Program::Api { reader.jwt_keys() } else { Vec::new() };
+        let limit_scale = reader.parsed("WB_LIMIT_SCALE", 1.0);
+        if mode == Mode::Production && (limit_scale - 1.0_f64).abs() > f64::EPSILON {
+            reader.problems.push("WB_LIMIT_SCALE: only the demo may scale Wildberries' limits".to_owned());
+        }
+        let config = (
+            reader.secret("DATABASE_URL"),
+            reader.secret("REDIS_URL"),
+            reader.keyring(),
+            Hosts {
+                common: reader.host("WB_BASE_URL_COMMON", "https://common-api.wildberries.ru", mode),
+                content: reader.host("WB_BASE_URL_CONTENT", "https://content-api.wildberries.ru", mode),
+                marketplace: reader.host("WB_BASE_URL_MARKETPLACE", "https://marketplace-api.wildberries.ru", mode),
+            },
+        );
+        let (poll_orders, poll_statuses) = (reader.millis("WB_POLL_ORDERS_MS", 3000), reader.millis("WB_POLL_STATUSES_MS", 60_000));
+        let api_listen = reader.parsed("API_LISTEN", SocketAddr::from(([0, 0, 0, 0], 3000)));
+        let worker_listen = reader.parsed("WORKER_LISTEN", SocketAddr::from(([0, 0, 0, 0], 9101)));
+        let worker_queues = reader.queues();
+        let worker_concurrency = reader.concurrency();
+        let print_allowed_cidrs = reader.text("PRINT_ALLOWED_CIDRS").unwrap_or_else(|| "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16".to_owned());
+        let health_token = reader.optional_secret("HEALTH_TOKEN");
+        let docs = reader.one_of("API_DOCS", &[("on", true), ("off", false)], true);
+        let problems = reader.problems;
+        match config {
+            (Some(database_url), Some(redis_url), Some(keyring), hosts) if problems.is_empty() => Ok(Self {
+                database_url,
+                redis_url,
+                jwt_keys,
+                keyring,
+                mode,
+                hosts,
+                poll_orders,
+                poll_statuses,
+                limit_scale,
+                api_listen,
+                worker_listen,
+                worker_queues,
+                worker_concurrency,
+                print_allowed_cidrs,
+                health_token,
+                docs,
+            }),
+            _ => Err(ConfigProblems(problems)),
+        }
+    }
+}
+
+/// The address of the database alone, for `migrate` and `admin`.
+pub fn database_url() -> Result<SecretString, ConfigProblems> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let mut reader = Reader { variable: &variable, problems: Vec::new() };
+    reader.secret("DATABASE_URL").ok_or(ConfigProblems(reader.problems))
+}
+
+struct Reader<'a> {
+    variable: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn text(&self, name: &str) -> Option<String> {
+        (self.variable)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn optional_secret(&mut self, name: &str) -> Option<SecretString> {
+        let file = format!("{name}_FILE");
+        match (self.text(name), self.text(&file)) {
+            (Some(_), Some(_)) => {
+                self.problems.push(format!("{name} and {file} are both set: set one"));
+                None
+            }
+            (Some(value), None) => Some(SecretString::from(value)),
+            (None, Some(path)) => self.file(&file, &path),
+            (None, None) => None,
+        }
+    }
+
+    fn secret(&mut self, name: &str) -> Option<SecretString> {
+        let before = self.problems.len();
+        let secret = self.optional_secret(name);
+        if secret.is_none() && self.problems.len() == before {
+            self.problems.push(format!("{name} (or {name}_FILE) is missing"));
+        }
+        secret
+    }
+
+    fn file(&mut self, name: &str, path: &str) -> Option<SecretString> {
+        match std::fs::read_to_string(PathBuf::from(path)) {
+            Ok(text) => Some(SecretString::from(text.trim().to_owned())),
+            Err(error) => {
+                self.problems.push(format!("{name}: the file cannot be read ({})", error.kind()));
+                None
+            }
+        }
+    }
+
+    fn keyring(&mut self) -> Option<Keyring> {
+        let Some(path) = self.text("WB_KEK_FILE") else {
+            self.problems.push("WB_KEK_FILE is missing".to_owned());
+            return None;
+        };
+        let text = self.file("WB_KEK_FILE", &path)?;
+        Keyring::parse(&text).map_err(|problem| self.problems.push(format!("WB_KEK_FILE: {problem}"))).ok()
+    }
+
+    fn jwt_keys(&mut self) -> Vec<JwtKey> {
+        let Some(text) = self.secret("JWT_KEYS") else { return Vec::new() };
+        let mut keys = Vec::new();
+        for (index, pair) in text.expose_secret().split(',').enumerate() {
+            match pair.trim().split_once(':') {
+                Some((id, secret)) if !id.is_empty() && secret.len() >= 32 => {
+                    keys.push(JwtKey { id: id.to_owned(), secret: SecretString::from(secret.to_owned()) });
+                }
+                _ => self.problems.push(format!("JWT_KEYS: entry {} is not kid:secret with at least 32 characters", index + 1)),
+            }
+        }
+        keys
+    }
+
+    fn host(&mut self, name: &str, default: &str, mode: Mode) -> Url {
+        let text = self.text(name).unwrap_or_else(|| default.to_owned());
+        match Url::parse(&text) {
+            Ok(url) if url.scheme() == "https" || (mode == Mode::Demo && url.scheme() == "http") => return url,
+            Ok(_) => self.problems.push(format!("{name}: must be https (plain http only with WB_ENV=demo)")),
+            Err(_) => self.problems.push(format!("{name}: is not an address")),
+        }
+        Url::parse(default).expect("defaults are addresses")
+    }
+
+    fn parsed<T: std::str::FromStr>(&mut self, name: &str, default: T) -> T {
+        match self.text(name).map(|text| text.parse()) {
+            None => default,
+            Some(Ok(value)) => value,
+            Some(Err(_)) => {
+                self.problems.push(format!("{name}: cannot be read"));
+                default
+            }
+        }
+    }
+
+    fn millis(&mut self, name: &str, default: u64) -> Duration {
+        let millis = self.parsed(name, default);
+        if !(500..=86_400_000).contains(&millis) {
+            self.problems.push(format!("{name}: must be between 500 and 86400000"));
+        }
+        Duration::from_millis(millis)
+    }
+
+    fn one_of<T: Copy>(&mut self, name: &str, values: &[(&str, T)], default: T) -> T {
+        let Some(text) = self.text(name) else { return default };
+        if let Some((_, value)) = values.iter().find(|(word, _)| *word == text) {
+            return *value;
+        }
+        let words: Vec<_> = values.iter().map(|(word, _)| *word).collect();
+        self.problems.push(format!("{name}: must be one of {}", words.join(", ")));
+        default
+    }
+
+    fn queues(&mut self) -> Vec<Queue> {
+        let Some(text) = self.text("WORKER_QUEUES") else { return Queue::ALL.to_vec() };
+        let mut queues = Vec::new();
+        for name in text.split(',').map(str::trim) {
+            match name.parse() {
+                Ok(queue) => queues.push(queue),
+                Err(problem) => self.problems.push(format!("WORKER_QUEUES: {problem}")),
+            }
+        }
+        queues
+    }
+
+    fn concurrency(&mut self) -> BTreeMap<&'static str, usize> {
+        let mut concurrency = BTreeMap::from([("sync", 4), ("import", 4), ("print", 8), ("default", 4)]);
+        for pair in self.text("WORKER_CONCURRENCY").iter().flat_map(|text| text.split(',')) {
+            let parsed = pair.trim().split_once('=').and_then(|(name, number)| {
+                let queue: Queue = name.parse().ok()?;
+                let number: usize = number.parse().ok().filter(|number| (1..=64).contains(number))?;
+                Some((queue.name(), number))
+            });
+            match parsed {
+                Some((name, number)) => {
+                    concurrency.insert(name, number);
+                }
+                None => self.problems.push("WORKER_CONCURRENCY: is not queue=number, from 1 to 64".to_owned()),
+            }
+        }
+        concurrency
+    }
+}
+
+/// A strong random secret, for set-up: 32 bytes in base64.
+pub fn random_secret() -> SecretString {
+    let mut bytes = [0_u8; 32];
+    rand::RngCore::fill_bytes(&mut rand::rng(), &mut bytes);
+    SecretString::from(STANDARD.encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_is_missing_is_named_at_once_and_no_value_is_shown() {
+        let problems = Config::read(Program::Api, |name| match name {
+            "WB_BASE_URL_CONTENT" => Some("http://somewhere".to_owned()),
+            "WORKER_QUEUES" => Some("sync,letters".to_owned()),
+            "JWT_KEYS" => Some("k1:tooshort".to_owned()),
+            _ => None,
+        })
+        .expect_err("is not complete");
+        let text = problems.to_string();
+        for name in ["DATABASE_URL", "REDIS_URL", "WB_KEK_FILE", "JWT_KEYS", "WB_BASE_URL_CONTENT", "WORKER_QUEUES"] {
+            assert!(text.contains(name), "{name} is not named in {text}");
+        }
+        assert!(!text.contains("tooshort") && !text.contains("somewhere"));
+    }
+}

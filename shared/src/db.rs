@@ -1,0 +1,297 @@
+//! The only road to SQL: one transaction, one enterprise, one actor, one moment.
+//!
+//! `Db::begin` sets `app.enterprise_id` in the same round trip that begins the transaction; every policy reads it.
+//! The pool is private and connections are visible to this crate alone, so no program can ask a question without
+//! having said for whom.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, PgPool, Postgres, Transaction};
+
+use crate::access::{Actor, Permission};
+use crate::clock::Clock;
+use crate::ids::EnterpriseId;
+use crate::jobs::{Bell, Ring};
+use crate::{Error, Result};
+
+/// Every migration, compiled in.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+/// How a program uses the database.
+#[derive(Clone, Debug)]
+pub struct DbOptions {
+    /// Connections of this process.
+    pub max_connections: u32,
+    /// After which a statement is given up.
+    pub statement_timeout: Duration,
+    /// Shown in `pg_stat_activity`.
+    pub application_name: &'static str,
+}
+
+/// The database as one program sees it.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pool: PgPool,
+    clock: Clock,
+    bell: Bell,
+}
+
+impl Db {
+    /// A pool that connects when it is first needed.
+    pub fn open(url: &SecretString, options: &DbOptions) -> Result<Self> {
+        let connect = connect_options(url, options)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(options.max_connections)
+            .acquire_timeout(Duration::from_secs(2))
+            .test_before_acquire(false)
+            .connect_lazy_with(connect);
+        Ok(Self { pool, clock: Clock::Database, bell: Bell::silent() })
+    }
+
+    /// The same database with another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The same database; committed promises ring this bell.
+    #[must_use]
+    pub fn with_bell(mut self, bell: Bell) -> Self {
+        self.bell = bell;
+        self
+    }
+
+    /// Begins the transaction of one actor in one enterprise.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that begins transactions")]
+    pub async fn begin(&self, actor: &Actor) -> Result<EnterpriseTx> {
+        // A uuid has no quotes, so this is safe to put together; it saves a round trip on every request.
+        let begin = format!("BEGIN; SET LOCAL app.enterprise_id = '{}'", actor.enterprise_id());
+        let tx = self.pool.begin_with(AssertSqlSafe(begin)).await?;
+        Ok(EnterpriseTx { work: self.work(tx), actor: actor.clone() })
+    }
+
+    /// Begins a transaction that sees platform tables only: sign-in, jobs, timers, health.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that begins transactions")]
+    pub async fn platform(&self) -> Result<PlatformTx> {
+        let tx = self.pool.begin().await?;
+        Ok(PlatformTx { work: self.work(tx) })
+    }
+
+    /// A connection of its own that stays open: for session locks.
+    pub async fn detached(&self) -> Result<PgConnection> {
+        let options = self.pool.connect_options();
+        Ok(options.connect().await?)
+    }
+
+    /// Listens to notifications on a connection of its own.
+    pub async fn listener(&self) -> Result<PgListener> {
+        Ok(PgListener::connect_with(&self.pool).await?)
+    }
+
+    /// Connections in use and idle, for health.
+    pub fn pool_use(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+
+    /// Refuses a role that row security does not bind: isolation would silently be off.
+    pub async fn refuse_unbound_role(&self) -> Result<(), RoleProblem> {
+        let unbound = sqlx::query_scalar!(
+            r#"SELECT rolsuper OR rolbypassrls AS "unbound!" FROM pg_roles WHERE rolname = current_user"#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        if unbound { Err(RoleProblem::Unbound) } else { Ok(()) }
+    }
+
+    /// The newest migration that the database has applied, if any.
+    pub async fn schema_version(&self) -> Result<Option<i64>> {
+        let there = sqlx::query_scalar!(r#"SELECT to_regclass('_sqlx_migrations') IS NOT NULL AS "there!""#)
+            .fetch_one(&self.pool)
+            .await?;
+        if !there {
+            return Ok(None);
+        }
+        // Not a checked macro: the table belongs to the migrator and is not in the migrations themselves.
+        Ok(sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(&self.pool).await?)
+    }
+
+    /// Waits until the schema is at least the one this program was built for; at most `patience`.
+    pub async fn wait_for_schema(&self, patience: Duration) -> Result<(), SchemaProblem> {
+        let needed = needed_schema();
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let problem = match self.schema_version().await {
+                Ok(Some(version)) if version >= needed => return Ok(()),
+                Ok(version) => SchemaProblem::Old { found: version, needed },
+                Err(error) => SchemaProblem::Unreachable(error),
+            };
+            if tokio::time::Instant::now() >= deadline {
+                return Err(problem);
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    fn work(&self, tx: Transaction<'static, Postgres>) -> Work {
+        Work { tx, clock: self.clock.clone(), now: None, rings: Vec::new(), bell: self.bell.clone() }
+    }
+}
+
+/// The newest migration compiled in.
+pub fn needed_schema() -> i64 {
+    MIGRATOR.iter().map(|migration| migration.version).max().expect("there are migrations")
+}
+
+/// Applies the migrations, as the owner of the schema. Several at once wait for each other; a dead one's lock ends with its session.
+pub async fn migrate(url: &SecretString) -> Result<(), MigrationProblem> {
+    let options = DbOptions { max_connections: 1, statement_timeout: Duration::from_secs(600), application_name: "wb-migrate" };
+    let options = connect_options(url, &options).map_err(MigrationProblem::Address)?;
+    let options = options.options([("lock_timeout", "60s")]);
+    let mut connection = options.connect().await?;
+    MIGRATOR.run_direct(None, &mut connection, false).await?;
+    Ok(())
+}
+
+fn connect_options(url: &SecretString, options: &DbOptions) -> Result<PgConnectOptions> {
+    let connect = PgConnectOptions::from_str(url.expose_secret())
+        .map_err(|_| Error::invalid("DATABASE_URL", "is not a Postgres address"))?
+        .application_name(options.application_name)
+        .options([
+            ("statement_timeout", options.statement_timeout.as_millis().to_string()),
+            ("idle_in_transaction_session_timeout", "15000".to_owned()),
+            ("timezone", "UTC".to_owned()),
+        ])
+        .log_statements(tracing::log::LevelFilter::Trace);
+    Ok(connect)
+}
+
+/// Why a program refuses to work with this role.
+#[derive(Debug, thiserror::Error)]
+pub enum RoleProblem {
+    /// The role is a superuser or bypasses row security.
+    #[error("the database role is a superuser or bypasses row security: enterprises would see each other's data")]
+    Unbound,
+    /// It could not be asked.
+    #[error("the database could not be asked for the role's rights")]
+    Unreachable(#[from] sqlx::Error),
+}
+
+/// Why a program refuses to work with this schema.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaProblem {
+    /// Migrations are missing.
+    #[error("the database schema is {found:?}, this program needs {needed}: run `api migrate`")]
+    Old {
+        /// What is applied.
+        found: Option<i64>,
+        /// What was compiled in.
+        needed: i64,
+    },
+    /// The database did not answer.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] Error),
+}
+
+/// Why migrations were not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationProblem {
+    /// The address is wrong.
+    #[error("the address of the database is wrong")]
+    Address(#[source] Error),
+    /// The database did not answer.
+    #[error("the database cannot be reached")]
+    Unreachable(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("a migration failed")]
+    Failed(#[from] sqlx::migrate::MigrateError),
+}
+
+#[derive(Debug)]
+struct Work {
+    tx: Transaction<'static, Postgres>,
+    clock: Clock,
+    now: Option<DateTime<Utc>>,
+    rings: Vec<Ring>,
+    bell: Bell,
+}
+
+impl Work {
+    async fn now(&mut self) -> Result<DateTime<Utc>> {
+        let now = match (self.now, &self.clock) {
+            (Some(now), _) => now,
+            (None, Clock::Set(clock)) => clock.now(),
+            (None, Clock::Database) => sqlx::query_scalar!(r#"SELECT now() AS "now!""#).fetch_one(&mut *self.tx).await?,
+        };
+        self.now = Some(now);
+        Ok(now)
+    }
+
+    async fn commit(self) -> Result<()> {
+        self.tx.commit().await?;
+        self.bell.ring(self.rings);
+        Ok(())
+    }
+}
+
+macro_rules! transaction {
+    ($name:ident) => {
+        impl $name {
+            /// The moment of this transaction: the same however often it is asked.
+            pub async fn now(&mut self) -> Result<DateTime<Utc>> {
+                self.work.now().await
+            }
+
+            /// Makes everything true and rings for the promised jobs.
+            pub async fn commit(self) -> Result<()> {
+                self.work.commit().await
+            }
+
+            pub(crate) fn conn(&mut self) -> &mut PgConnection {
+                &mut self.work.tx
+            }
+
+            pub(crate) fn ring_on_commit(&mut self, ring: Ring) {
+                self.work.rings.push(ring);
+            }
+        }
+    };
+}
+
+/// One transaction, one enterprise, one actor, one moment.
+#[derive(Debug)]
+pub struct EnterpriseTx {
+    work: Work,
+    actor: Actor,
+}
+
+transaction!(EnterpriseTx);
+
+impl EnterpriseTx {
+    /// Who is acting.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The one enterprise that this transaction sees.
+    pub fn enterprise_id(&self) -> EnterpriseId {
+        self.actor.enterprise_id()
+    }
+
+    /// Fails unless the actor has the permission.
+    pub fn require(&self, permission: Permission) -> Result<()> {
+        self.actor.require(permission)
+    }
+}
+
+/// A transaction on platform tables.
+#[derive(Debug)]
+pub struct PlatformTx {
+    work: Work,
+}
+
+transaction!(PlatformTx);

@@ -1,0 +1,215 @@
+//! Every way in which a verb may fail, and the closed registry of refusals.
+//!
+//! `Display` states the fact without its cause; the chain is logged once, at the boundary. The API maps an error to a
+//! problem document, the worker to "again" or "dead".
+
+use std::time::Duration;
+
+/// The result of every verb.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A cause that is only ever logged.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a verb did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such thing, or it belongs to another enterprise: 404.
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    /// A rule of the warehouse said no: 409 with the refusal's code.
+    #[error("{detail}")]
+    Refused {
+        /// Which rule.
+        refusal: Refusal,
+        /// The facts, in words that a person at a scanner understands.
+        detail: String,
+        /// What would have been allowed, where the rule is about states.
+        allowed: Vec<String>,
+    },
+    /// The request makes no sense: 422 with the field.
+    #[error("{field}: {why}")]
+    Invalid {
+        /// The field as the client named it, dotted from the body's root.
+        field: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Not known who is asking: 401.
+    #[error("not signed in")]
+    Unauthenticated(&'static str),
+    /// The role does not allow it: 403.
+    #[error("permission {0} is missing")]
+    Forbidden(&'static str),
+    /// Something outside did not answer or asked to wait: 503, and the job runs again later without counting.
+    #[error("{what} is unavailable")]
+    Unavailable {
+        /// Who did not answer.
+        what: &'static str,
+        /// When to come back, if it said so.
+        retry_after: Option<Duration>,
+        /// The cause, for the log.
+        #[source]
+        source: Option<Cause>,
+    },
+    /// Data that we wrote makes no sense: 500.
+    #[error("inconsistent data: {0}")]
+    Inconsistent(String),
+    /// The database failed: 503 where it is a passing fault, 500 otherwise.
+    #[error("database error")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Error {
+    /// A rule said no, in these words.
+    pub fn refused(refusal: Refusal, detail: impl Into<String>) -> Self {
+        Self::Refused { refusal, detail: detail.into(), allowed: Vec::new() }
+    }
+
+    /// The field is wrong, for this reason.
+    pub fn invalid(field: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), why: why.into() }
+    }
+
+    /// Something outside did not answer.
+    pub fn unavailable(what: &'static str, cause: impl Into<Cause>) -> Self {
+        Self::Unavailable { what, retry_after: None, source: Some(cause.into()) }
+    }
+
+    /// Whether the same attempt may succeed later by itself.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } => true,
+            Self::Database(error) => database_error_is_passing(error),
+            Self::NotFound(_)
+            | Self::Refused { .. }
+            | Self::Invalid { .. }
+            | Self::Unauthenticated(_)
+            | Self::Forbidden(_)
+            | Self::Inconsistent(_) => false,
+        }
+    }
+}
+
+/// Connection trouble, a full pool, a shutdown, a deadlock, a lost race or a time limit: all of them pass.
+fn database_error_is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => true,
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| {
+            ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class)) || code == "55P03"
+        }),
+        _ => false,
+    }
+}
+
+/// Turns the violation of a named constraint into a refusal, at the query that can violate it.
+pub trait RefusedOn<T> {
+    /// `detail` is only built when the constraint was violated.
+    fn refused_on(self, constraint: &str, refusal: Refusal, detail: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T> RefusedOn<T> for std::result::Result<T, sqlx::Error> {
+    fn refused_on(self, constraint: &str, refusal: Refusal, detail: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(Error::from).refused_on(constraint, refusal, detail)
+    }
+}
+
+impl<T> RefusedOn<T> for Result<T> {
+    fn refused_on(self, constraint: &str, refusal: Refusal, detail: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|error| match &error {
+            Error::Database(sqlx::Error::Database(database)) if database.constraint() == Some(constraint) => {
+                Error::refused(refusal, detail())
+            }
+            _ => error,
+        })
+    }
+}
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $title:literal, $russian:literal;)+) => {
+        /// The closed registry of refusals. Codes are stable: clients match them. Alphabetical, append-only.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Refusal {
+            $($(#[$doc])* #[doc = $title] $name,)+
+        }
+
+        impl Refusal {
+            /// Every refusal there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The stable code.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// One English sentence without the facts of the case.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+
+            /// The same in Russian.
+            pub fn title_ru(self) -> &'static str {
+                match self { $(Self::$name => $russian,)+ }
+            }
+        }
+    };
+}
+
+refusals! {
+    AccountAlreadyStored = "account_already_stored", "This seller account is already stored", "Этот кабинет продавца уже добавлен";
+    AccountBlocked = "account_blocked", "Wildberries does not accept this account's token", "Wildberries не принимает токен этого кабинета";
+    AccountOfAnotherSeller = "account_of_another_seller", "The token belongs to another seller", "Токен принадлежит другому продавцу";
+    BarcodeUnknown = "barcode_unknown", "No product has this barcode", "Товара с таким штрихкодом нет";
+    CellCodeTaken = "cell_code_taken", "The warehouse already has a cell with this code", "На складе уже есть ячейка с таким кодом";
+    CellNotScanned = "cell_not_scanned", "Scan a cell before an item", "Сначала отсканируйте ячейку";
+    CellUnknown = "cell_unknown", "The warehouse has no such cell", "На складе нет такой ячейки";
+    EmailTaken = "email_taken", "A person with this e-mail already exists", "Пользователь с такой почтой уже есть";
+    GoodsReceiptNumberTaken = "goods_receipt_number_taken", "A goods receipt with this number is already posted", "Приёмка с таким номером уже проведена";
+    JobNotCancellable = "job_not_cancellable", "The job can no longer be cancelled", "Задание уже нельзя отменить";
+    NotEnoughStock = "not_enough_stock", "There is not enough stock", "Недостаточно остатка";
+    OrderAlreadyInRequest = "order_already_in_request", "The order is already being picked", "Заказ уже в сборке";
+    OrderCancelled = "order_cancelled", "The order is cancelled: stop", "Заказ отменён: остановитесь";
+    OrderHasNoSticker = "order_has_no_sticker", "Wildberries has no sticker for the order yet", "У Wildberries ещё нет стикера для заказа";
+    OrderInAnotherSupply = "order_in_another_supply", "The order is in another supply", "Заказ уже в другой поставке";
+    OrderNotPickable = "order_not_pickable", "The order has no reserved stock to pick", "Для заказа нет зарезервированного товара";
+    OrderTransition = "order_transition", "The order cannot go to this status from where it is", "Из текущего статуса заказ не может перейти в этот";
+    PrintItemNotUncertain = "print_item_not_uncertain", "Only an uncertain label can be resolved", "Решение нужно только для этикетки с неясным исходом";
+    PrintJobNotCancellable = "print_job_not_cancellable", "The print job has nothing left to cancel", "В задании печати уже нечего отменять";
+    PrinterAddressForbidden = "printer_address_forbidden", "Printers may not have this address", "Такой адрес для принтера запрещён";
+    PrinterNameTaken = "printer_name_taken", "A printer with this name already exists", "Принтер с таким именем уже есть";
+    RequestHasOpenLines = "request_has_open_lines", "The request still has open lines", "В заявке есть незавершённые строки";
+    RequestTransition = "request_transition", "The request cannot go to this status from where it is", "Из текущего статуса заявка не может перейти в этот";
+    SkuTaken = "sku_taken", "A product with this SKU already exists", "Товар с таким артикулом уже есть";
+    StickerUnknown = "sticker_unknown", "No order has this sticker", "Заказа с таким стикером нет";
+    SupplyMixed = "supply_mixed", "Orders of one supply must share warehouse, cargo type, cross-border and B2B", "У заказов одной поставки должны совпадать склад, тип груза, трансграничность и B2B";
+    SupplyNameTaken = "supply_name_taken", "A supply with this name already exists", "Поставка с таким именем уже есть";
+    SupplyNotReady = "supply_not_ready", "The supply cannot be delivered yet", "Поставку ещё нельзя передать в доставку";
+    SupplyRefused = "supply_refused", "Wildberries refused the supply", "Wildberries отклонил поставку";
+    SupplyTransition = "supply_transition", "The supply cannot go to this status from where it is", "Из текущего статуса поставка не может перейти в этот";
+    SyncAlreadyRunning = "sync_already_running", "Such a sync is already running", "Такая синхронизация уже идёт";
+    TokenExpired = "token_expired", "The token has expired", "Срок действия токена истёк";
+    TokenLacksCategory = "token_lacks_category", "The token lacks a category that is needed", "У токена нет нужной категории";
+    TokenMalformed = "token_malformed", "This is not a Wildberries token", "Это не токен Wildberries";
+    TokenReadOnly = "token_read_only", "The token is read-only", "Токен только для чтения";
+    TokenRejected = "token_rejected", "Wildberries does not accept the token", "Wildberries не принимает токен";
+    TokenWrongKind = "token_wrong_kind", "A token of this kind cannot be used here", "Токен такого вида здесь не подходит";
+    WarehouseNameTaken = "warehouse_name_taken", "A warehouse with this name already exists", "Склад с таким названием уже есть";
+    WarehouseNotLinked = "warehouse_not_linked", "The Wildberries warehouse is not linked to an own one", "Склад Wildberries не привязан к своему складу";
+    WildberriesRefused = "wildberries_refused", "Wildberries refused the call", "Wildberries отклонил запрос";
+    WrongCell = "wrong_cell", "Nothing of this request lies in this cell", "В этой ячейке нет товара по заявке";
+    WrongItem = "wrong_item", "This is not the item to take here", "Это не тот товар";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_codes_are_unique_and_sorted() {
+        let codes: Vec<_> = Refusal::ALL.iter().map(|refusal| refusal.code()).collect();
+        let mut sorted = codes.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(codes, sorted);
+    }
+}

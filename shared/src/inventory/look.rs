@@ -1,0 +1,195 @@
+//! Reading the ledger: balances, entries, and the proof that they agree.
+
+use chrono::{DateTime, Utc};
+
+use super::{EntryKind, Outside};
+use crate::Result;
+use crate::access::Permission;
+use crate::db::EnterpriseTx;
+use crate::ids::{CellId, GoodsReceiptId, OrderId, ProductId, StockEntryId, WarehouseId};
+use crate::page::{Page, PageQuery};
+
+/// So much of a product in a cell.
+#[derive(Clone, Debug)]
+pub struct Balance {
+    /// Where.
+    pub cell_id: CellId,
+    /// The cell's code.
+    pub cell: String,
+    /// In which warehouse.
+    pub warehouse_id: WarehouseId,
+    /// Of what.
+    pub product_id: ProductId,
+    /// Units there.
+    pub on_hand: i32,
+    /// Of these, held for orders.
+    pub reserved: i32,
+}
+
+/// Which balances to list.
+#[derive(Clone, Debug, Default)]
+pub struct BalanceFilter {
+    /// Of this product.
+    pub product_id: Option<ProductId>,
+    /// In this warehouse.
+    pub warehouse_id: Option<WarehouseId>,
+    /// In this cell.
+    pub cell_id: Option<CellId>,
+}
+
+/// One line of the ledger.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Ours; later entries have greater ids.
+    pub id: StockEntryId,
+    /// Of what.
+    pub product_id: ProductId,
+    /// Taken from a cell,
+    pub from_cell_id: Option<CellId>,
+    /// or from outside.
+    pub from_outside: Option<Outside>,
+    /// Given to a cell,
+    pub to_cell_id: Option<CellId>,
+    /// or to the outside.
+    pub to_outside: Option<Outside>,
+    /// Units.
+    pub quantity: i32,
+    /// Why.
+    pub kind: EntryKind,
+    /// For this order.
+    pub order_id: Option<OrderId>,
+    /// By this goods receipt.
+    pub receipt_id: Option<GoodsReceiptId>,
+    /// Who.
+    pub actor: String,
+    /// When.
+    pub occurred_at: DateTime<Utc>,
+}
+
+/// Which entries to list.
+#[derive(Clone, Debug, Default)]
+pub struct EntryFilter {
+    /// Of this product.
+    pub product_id: Option<ProductId>,
+    /// For this order.
+    pub order_id: Option<OrderId>,
+}
+
+/// A balance that is not what its rows say.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// Where.
+    pub cell_id: CellId,
+    /// Of what.
+    pub product_id: ProductId,
+    /// What the balance says.
+    pub on_hand: i64,
+    /// What the entries sum to.
+    pub entries: i64,
+    /// What the balance says.
+    pub reserved: i64,
+    /// What the active reservations sum to.
+    pub reservations: i64,
+}
+
+/// The whole ledger recomputed.
+#[derive(Clone, Debug)]
+pub struct Consistency {
+    /// Balances compared.
+    pub balances: i64,
+    /// Entries summed.
+    pub entries: i64,
+    /// Active reservations summed.
+    pub reservations: i64,
+    /// The first hundred balances that are wrong; none is the promise.
+    pub differences: Vec<Difference>,
+}
+
+/// Balances that are not zero, by cell and product.
+pub async fn balances(tx: &mut EnterpriseTx, filter: &BalanceFilter, query: &PageQuery) -> Result<Page<Balance>> {
+    tx.require(Permission::ReadStock)?;
+    let after: Option<(CellId, ProductId)> = query.key()?;
+    let (cell_id, product_id) = after.unzip();
+    let rows = sqlx::query_as!(
+        Balance,
+        "SELECT b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.on_hand, b.reserved
+         FROM balances AS b JOIN cells AS c ON c.id = b.cell_id
+         WHERE b.on_hand > 0
+           AND ($1::uuid IS NULL OR b.product_id = $1) AND ($2::uuid IS NULL OR c.warehouse_id = $2) AND ($3::uuid IS NULL OR b.cell_id = $3)
+           AND ($4::uuid IS NULL OR (b.cell_id, b.product_id) > ($4, $5::uuid))
+         ORDER BY b.cell_id, b.product_id LIMIT $6",
+        filter.product_id as _,
+        filter.warehouse_id as _,
+        filter.cell_id as _,
+        cell_id as _,
+        product_id as _,
+        query.limit + 1,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(query.page(rows, |balance| (balance.cell_id, balance.product_id)))
+}
+
+/// The ledger, oldest first.
+pub async fn entries(tx: &mut EnterpriseTx, filter: &EntryFilter, query: &PageQuery) -> Result<Page<Entry>> {
+    tx.require(Permission::ReadStock)?;
+    let after: Option<StockEntryId> = query.key()?;
+    let rows = sqlx::query_as!(
+        Entry,
+        "SELECT id, product_id, from_cell_id, from_outside, to_cell_id, to_outside, quantity, kind, order_id, receipt_id, actor, occurred_at
+         FROM stock_entries
+         WHERE ($1::uuid IS NULL OR product_id = $1) AND ($2::uuid IS NULL OR order_id = $2) AND ($3::uuid IS NULL OR id > $3)
+         ORDER BY id LIMIT $4",
+        filter.product_id as _,
+        filter.order_id as _,
+        after as _,
+        query.limit + 1,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(query.page(rows, |entry| entry.id))
+}
+
+/// Recomputes every balance from its entries and reservations and names what differs.
+pub async fn consistency(tx: &mut EnterpriseTx) -> Result<Consistency> {
+    tx.require(Permission::ReadStock)?;
+    let counts = sqlx::query!(
+        r#"SELECT (SELECT count(*) FROM balances) AS "balances!", (SELECT count(*) FROM stock_entries) AS "entries!",
+                  (SELECT count(*) FROM reservations WHERE status = 'active') AS "reservations!""#
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let rows = sqlx::query!(
+        r#"WITH summed AS (
+               SELECT cell_id, product_id, sum(quantity) AS quantity
+               FROM (SELECT to_cell_id AS cell_id, product_id, quantity FROM stock_entries WHERE to_cell_id IS NOT NULL
+                     UNION ALL
+                     SELECT from_cell_id, product_id, -quantity FROM stock_entries WHERE from_cell_id IS NOT NULL) AS sides
+               GROUP BY 1, 2
+           ), held AS (
+               SELECT cell_id, product_id, sum(quantity) AS quantity FROM reservations WHERE status = 'active' GROUP BY 1, 2
+           )
+           SELECT cell_id AS "cell_id!", product_id AS "product_id!", coalesce(b.on_hand, 0)::bigint AS "on_hand!",
+                  coalesce(s.quantity, 0)::bigint AS "entries!", coalesce(b.reserved, 0)::bigint AS "reserved!",
+                  coalesce(h.quantity, 0)::bigint AS "reservations!"
+           FROM balances AS b
+           FULL JOIN summed AS s USING (cell_id, product_id)
+           FULL JOIN held AS h USING (cell_id, product_id)
+           WHERE coalesce(b.on_hand, 0) <> coalesce(s.quantity, 0) OR coalesce(b.reserved, 0) <> coalesce(h.quantity, 0)
+           ORDER BY 1, 2 LIMIT 100"#
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let differences = rows
+        .into_iter()
+        .map(|row| Difference {
+            cell_id: CellId(row.cell_id),
+            product_id: ProductId(row.product_id),
+            on_hand: row.on_hand,
+            entries: row.entries,
+            reserved: row.reserved,
+            reservations: row.reservations,
+        })
+        .collect();
+    Ok(Consistency { balances: counts.balances, entries: counts.entries, reservations: counts.reservations, differences })
+}

@@ -1,0 +1,131 @@
+//! Goods receipts: what came in, into which cells. A receipt is posted whole or not at all, and once: its number says so.
+
+use chrono::{DateTime, Utc};
+
+use super::EntryKind;
+use crate::access::Permission;
+use crate::db::EnterpriseTx;
+use crate::error::RefusedOn;
+use crate::ids::{CellId, GoodsReceiptId, ProductId, StockEntryId, WarehouseId};
+use crate::{Error, Refusal, Result, products, warehouses};
+
+/// A posted goods receipt.
+#[derive(Clone, Debug)]
+pub struct GoodsReceipt {
+    /// Ours.
+    pub id: GoodsReceiptId,
+    /// Where it was unloaded.
+    pub warehouse_id: WarehouseId,
+    /// The document's number, unique in the enterprise.
+    pub number: String,
+    /// How many lines.
+    pub lines: i32,
+    /// How many units.
+    pub quantity: i64,
+    /// Who posted it.
+    pub actor: String,
+    /// When.
+    pub posted_at: DateTime<Utc>,
+}
+
+/// So many units of a product into a cell.
+#[derive(Clone, Debug)]
+pub struct ReceiptLine {
+    /// Any barcode of the product.
+    pub barcode: String,
+    /// The code of a storage cell.
+    pub cell: String,
+    /// Units.
+    pub quantity: i32,
+}
+
+/// What a receipt did.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// The document.
+    pub receipt: GoodsReceipt,
+    /// Whose waiting orders may now be served.
+    pub products: Vec<ProductId>,
+}
+
+/// The largest receipt, in lines.
+pub const MAX_LINES: usize = 1000;
+
+/// Posts a goods receipt into storage cells.
+pub async fn receive(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, number: &str, lines: &[ReceiptLine]) -> Result<Received> {
+    tx.require(Permission::ReceiveGoods)?;
+    warehouses::get(tx, warehouse_id).await?;
+    let number = number.trim();
+    if number.is_empty() || number.chars().count() > 100 {
+        return Err(Error::invalid("number", "must have 1 to 100 characters"));
+    }
+    if lines.is_empty() || lines.len() > MAX_LINES {
+        return Err(Error::invalid("lines", format!("must be 1 to {MAX_LINES}")));
+    }
+    let (cells, products) = resolve(tx, warehouse_id, lines).await?;
+    let (id, enterprise_id, now) = (GoodsReceiptId::new(), tx.enterprise_id(), tx.now().await?);
+    let quantity: i64 = lines.iter().map(|line| i64::from(line.quantity)).sum();
+    let actor = tx.actor().to_string();
+    let receipt = sqlx::query_as!(
+        GoodsReceipt,
+        "INSERT INTO goods_receipts (enterprise_id, id, warehouse_id, number, lines, quantity, actor, posted_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         RETURNING id, warehouse_id, number, lines, quantity, actor, posted_at",
+        enterprise_id as _,
+        id as _,
+        warehouse_id as _,
+        number,
+        i32::try_from(lines.len()).expect("lines are bounded"),
+        quantity,
+        actor,
+        now,
+    )
+    .fetch_one(tx.conn())
+    .await
+    .refused_on("goods_receipts_number_key", Refusal::GoodsReceiptNumberTaken, || format!("goods receipt {number} is already posted"))?;
+    sqlx::query!(
+        "INSERT INTO stock_entries (enterprise_id, id, product_id, from_outside, to_cell_id, quantity, kind, receipt_id, actor, occurred_at)
+         SELECT $1, e.id, e.product_id, 'supplier', e.cell_id, e.quantity, $2, $3, $4, $5
+         FROM unnest($6::uuid[], $7::uuid[], $8::uuid[], $9::int[]) AS e (id, product_id, cell_id, quantity)",
+        enterprise_id as _,
+        EntryKind::Receipt as EntryKind,
+        id as _,
+        actor,
+        now,
+        &lines.iter().map(|_| StockEntryId::new().0).collect::<Vec<_>>(),
+        &products.iter().map(|product| product.0).collect::<Vec<_>>(),
+        &cells.iter().map(|cell| cell.0).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.quantity).collect::<Vec<_>>(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(Received { receipt, products })
+}
+
+/// Finds every line's cell and product before anything is written, and names the first line that is wrong.
+async fn resolve(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, lines: &[ReceiptLine]) -> Result<(Vec<CellId>, Vec<ProductId>)> {
+    let barcodes: Vec<_> = lines.iter().map(|line| line.barcode.clone()).collect();
+    let by_barcode = products::by_barcodes(tx, &barcodes).await?;
+    let codes: Vec<_> = lines.iter().map(|line| line.cell.clone()).collect();
+    let rows = sqlx::query!(
+        "SELECT code, id FROM cells WHERE warehouse_id = $1 AND purpose = 'storage' AND code = ANY($2)",
+        warehouse_id as _,
+        &codes
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let by_code: std::collections::HashMap<_, _> = rows.into_iter().map(|row| (row.code, row.id)).collect();
+    let (mut cells, mut products) = (Vec::with_capacity(lines.len()), Vec::with_capacity(lines.len()));
+    for (index, line) in lines.iter().enumerate() {
+        if !(1..=1_000_000).contains(&line.quantity) {
+            return Err(Error::invalid(format!("lines.{index}.quantity"), "must be between 1 and 1000000"));
+        }
+        cells.push(*by_code.get(&line.cell).ok_or_else(|| {
+            Error::refused(Refusal::CellUnknown, format!("line {}: the warehouse has no storage cell {}", index + 1, line.cell))
+        })?);
+        products.push(*by_barcode.get(&line.barcode).ok_or_else(|| {
+            Error::refused(Refusal::BarcodeUnknown, format!("line {}: no product has the barcode {}", index + 1, line.barcode))
+        })?);
+    }
+    Ok((cells, products))
+}

@@ -1,0 +1,108 @@
+//! The SQL of order steps.
+
+use super::OrderStatus;
+use crate::db::EnterpriseTx;
+use crate::ids::{HistoryId, OrderId, ProductId, WarehouseId};
+use crate::{Error, Result};
+
+/// What a verb needs to know of an order that it holds.
+#[derive(Clone, Debug)]
+pub(super) struct Locked {
+    pub id: OrderId,
+    pub status: OrderStatus,
+    pub product_id: Option<ProductId>,
+    pub warehouse_id: Option<WarehouseId>,
+}
+
+pub(super) async fn lock(tx: &mut EnterpriseTx, id: OrderId) -> Result<Option<Locked>> {
+    Ok(sqlx::query_as!(Locked, "SELECT id, status, product_id, warehouse_id FROM orders WHERE id = $1 FOR NO KEY UPDATE", id as _)
+        .fetch_optional(tx.conn())
+        .await?)
+}
+
+pub(super) async fn lock_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) -> Result<Vec<Locked>> {
+    Ok(sqlx::query_as!(
+        Locked,
+        "SELECT id, status, product_id, warehouse_id FROM orders
+         WHERE product_id = ANY($1) AND status IN ('new', 'out_of_stock') AND warehouse_id IS NOT NULL
+         ORDER BY placed_at, wb_order_id
+         FOR NO KEY UPDATE",
+        &products.iter().map(|product| product.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+pub(super) async fn step(
+    tx: &mut EnterpriseTx,
+    orders: &[OrderId],
+    from: OrderStatus,
+    to: OrderStatus,
+    comment: Option<&str>,
+) -> Result<()> {
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let now = tx.now().await?;
+    let moved = sqlx::query!(
+        "UPDATE orders SET status = $2, changed_at = $4 WHERE id = ANY($1) AND status = $3",
+        &orders.iter().map(|order| order.0).collect::<Vec<_>>(),
+        to as OrderStatus,
+        from as OrderStatus,
+        now,
+    )
+    .execute(tx.conn())
+    .await?
+    .rows_affected();
+    if usize::try_from(moved) != Ok(orders.len()) {
+        return Err(Error::Inconsistent(format!("{moved} of {} orders went from {} to {}", orders.len(), from.name(), to.name())));
+    }
+    write_history(tx, orders, Some(from), to, comment).await
+}
+
+pub(super) async fn write_history(
+    tx: &mut EnterpriseTx,
+    orders: &[OrderId],
+    from: Option<OrderStatus>,
+    to: OrderStatus,
+    comment: Option<&str>,
+) -> Result<()> {
+    let (enterprise_id, actor, now) = (tx.enterprise_id(), tx.actor().to_string(), tx.now().await?);
+    sqlx::query!(
+        "INSERT INTO order_history (enterprise_id, id, order_id, from_status, to_status, actor, comment, occurred_at)
+         SELECT $1, h.id, h.order_id, $2, $3, $4, $5, $6 FROM unnest($7::uuid[], $8::uuid[]) AS h (id, order_id)",
+        enterprise_id as _,
+        from as Option<OrderStatus>,
+        to as OrderStatus,
+        actor,
+        comment,
+        now,
+        &orders.iter().map(|_| HistoryId::new().0).collect::<Vec<_>>(),
+        &orders.iter().map(|order| order.0).collect::<Vec<_>>(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Fills in what orders lacked; returns the products that now have somebody waiting.
+pub(super) async fn adopt(tx: &mut EnterpriseTx) -> Result<Vec<ProductId>> {
+    let now = tx.now().await?;
+    let rows = sqlx::query_scalar!(
+        r#"UPDATE orders AS o
+           SET product_id = coalesce(o.product_id, p.id), warehouse_id = coalesce(o.warehouse_id, w.warehouse_id), changed_at = $1
+           FROM orders AS waiting
+           LEFT JOIN products AS p ON p.account_id = waiting.account_id AND p.chrt_id = waiting.chrt_id
+           LEFT JOIN wildberries_warehouses AS w ON w.account_id = waiting.account_id AND w.wb_warehouse_id = waiting.wb_warehouse_id
+           WHERE o.id = waiting.id AND o.enterprise_id = waiting.enterprise_id AND waiting.status = 'new'
+             AND ((waiting.product_id IS NULL AND p.id IS NOT NULL) OR (waiting.warehouse_id IS NULL AND w.warehouse_id IS NOT NULL))
+           RETURNING o.product_id"#,
+        now,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let mut products: Vec<_> = rows.into_iter().flatten().collect();
+    products.sort_unstable();
+    products.dedup();
+    Ok(products)
+}

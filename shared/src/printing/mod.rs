@@ -1,0 +1,278 @@
+//! Printers, print jobs and their labels.
+//!
+//! ```text
+//!  job   queued ─▶ rendering ─▶ sending ─▶ done | failed | cancelled | uncertain
+//!  item  queued ─▶ sending ─▶ done (with its proof) | uncertain ─person─▶ done | queued      queued ─▶ failed | cancelled
+//! ```
+//!
+//! An item is committed as `sending` before its first byte leaves, and nothing automatic sends it again after that:
+//! when the connection breaks or the worker dies, it becomes `uncertain` and a person decides.
+
+mod lane;
+mod look;
+mod printers;
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Permission;
+use crate::db::EnterpriseTx;
+use crate::error::RefusedOn;
+use crate::ids::{OrderId, PrintItemId, PrintJobId, PrinterId, RequestId, SupplyId};
+use crate::jobs::{Job, Queue};
+use crate::supplies::{self, SupplyStatus};
+use crate::{Error, Refusal, Result, requests};
+
+pub use lane::{
+    Lane, LaneHold, LaneItem, Sticker, Subject, begin_item, finish_item, hold_lane, item_uncertain, note_fault, note_rendering, open_lane, refuse_job,
+    settle_job, store_stickers, sweep_lane, undo_item,
+};
+pub use look::{PrintItem, PrintJob, PrintJobFilter, get, items, list};
+pub use printers::{NewPrinter, Printer, add, get_printer, list_printers};
+
+/// What a print job prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum PrintKind {
+    /// The stickers of a picking request, sticker k for pick step k.
+    OrderStickers,
+    /// The QR code of a supply.
+    SupplyQr,
+}
+
+/// Where a print job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum PrintStatus {
+    /// Waits for its lane.
+    Queued,
+    /// Stickers are fetched.
+    Rendering,
+    /// Labels leave.
+    Sending,
+    /// Every label is done.
+    Done,
+    /// It cannot be printed; nothing was.
+    Failed,
+    /// Taken back.
+    Cancelled,
+    /// A label may or may not have been printed: a person decides.
+    Uncertain,
+}
+
+/// Where a label is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum ItemStatus {
+    /// Not sent.
+    Queued,
+    /// Its bytes may be on the way.
+    Sending,
+    /// Sent, with the proof beside it.
+    Done,
+    /// Cannot be printed.
+    Failed,
+    /// Taken back.
+    Cancelled,
+    /// May or may not have been printed.
+    Uncertain,
+}
+
+/// How it is known that a label was printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Proof {
+    /// The printer said nothing; the bytes were taken.
+    None,
+    /// The printer's own counter rose by one.
+    Counter,
+    /// The printer's job was completed.
+    Ipp,
+    /// An agent reported it.
+    Agent,
+    /// The sticker was scanned.
+    Scan,
+    /// A person looked.
+    Person,
+}
+
+/// Sends what waits for one printer, one label after the other.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct RunLane {
+    /// Whose lane.
+    pub printer_id: PrinterId,
+}
+
+impl Job for RunLane {
+    const KIND: &'static str = "printing.run_lane";
+    const QUEUE: Queue = Queue::Print;
+    // No unique key: a lane that is just finding nothing more to do must not swallow the promise of a new print job.
+}
+
+/// What a person saw at the printer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+pub enum Verdict {
+    /// The label is there.
+    Printed,
+    /// It is not: print it.
+    NotPrinted,
+}
+
+/// Has the stickers of a picking request printed in picking order. Asking again answers with the same print job.
+pub async fn request_stickers(tx: &mut EnterpriseTx, request_id: RequestId, printer_id: PrinterId) -> Result<PrintJob> {
+    tx.require(Permission::PrintLabels)?;
+    get_printer(tx, printer_id).await?;
+    requests::get(tx, request_id).await?;
+    if let Some(job) = look::live_of_request(tx, request_id).await? {
+        return get(tx, job).await;
+    }
+    let rows = sqlx::query!(
+        "SELECT l.order_id, o.wb_order_id, o.in_supply_at
+         FROM pick_lines AS l JOIN orders AS o ON o.id = l.order_id
+         WHERE l.request_id = $1 AND l.status = 'picked' AND o.status IN ('picked', 'packed')
+         ORDER BY l.position",
+        request_id as _
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    if rows.is_empty() {
+        return Err(Error::refused(Refusal::OrderHasNoSticker, "no order of the request is picked yet"));
+    }
+    // Wildberries gives a sticker only once the order is in a supply.
+    let missing: Vec<_> = rows.iter().filter(|row| row.in_supply_at.is_none()).map(|row| row.wb_order_id.to_string()).collect();
+    if !missing.is_empty() {
+        return Err(Error::refused(Refusal::OrderHasNoSticker, format!("not in a supply yet: {}", missing.join(", "))));
+    }
+    let orders: Vec<_> = rows.into_iter().map(|row| row.order_id).collect();
+    let id = insert(tx, printer_id, PrintKind::OrderStickers, Some(request_id), None).await?;
+    insert_items(tx, id, &orders, None).await?;
+    tx.enqueue(&RunLane { printer_id }).await?;
+    get(tx, id).await
+}
+
+/// Has the QR code of a delivered supply printed. Asking again answers with the same print job.
+pub async fn request_supply_qr(tx: &mut EnterpriseTx, supply_id: SupplyId, printer_id: PrinterId) -> Result<PrintJob> {
+    tx.require(Permission::PrintLabels)?;
+    get_printer(tx, printer_id).await?;
+    let supply = supplies::get(tx, supply_id).await?;
+    if !matches!(supply.status, SupplyStatus::Delivering | SupplyStatus::Accepted) {
+        return Err(Error::refused(Refusal::SupplyNotReady, "Wildberries gives the QR code only after the supply is handed to delivery"));
+    }
+    if let Some(job) = look::live_of_supply(tx, supply_id).await? {
+        return get(tx, job).await;
+    }
+    let id = insert(tx, printer_id, PrintKind::SupplyQr, None, Some(supply_id)).await?;
+    insert_items(tx, id, &[], Some(supply_id)).await?;
+    tx.enqueue(&RunLane { printer_id }).await?;
+    get(tx, id).await
+}
+
+/// A person says what became of an uncertain label; the lane goes on.
+pub async fn resolve(tx: &mut EnterpriseTx, id: PrintJobId, item_id: PrintItemId, verdict: Verdict) -> Result<PrintJob> {
+    tx.require(Permission::PrintLabels)?;
+    let job = get(tx, id).await?;
+    let now = tx.now().await?;
+    let resolved = match verdict {
+        Verdict::Printed => {
+            sqlx::query!(
+                "UPDATE print_items SET status = 'done', proof = 'person', done_at = $3 WHERE id = $1 AND print_job_id = $2 AND status = 'uncertain'",
+                item_id as _,
+                id as _,
+                now
+            )
+            .execute(tx.conn())
+            .await?
+        }
+        Verdict::NotPrinted => {
+            sqlx::query!(
+                "UPDATE print_items SET status = 'queued', reason = NULL, sent_at = NULL
+                 WHERE id = $1 AND print_job_id = $2 AND status = 'uncertain'",
+                item_id as _,
+                id as _
+            )
+            .execute(tx.conn())
+            .await?
+        }
+    };
+    if resolved.rows_affected() == 0 {
+        let there = items(tx, id).await?.iter().any(|item| item.id == item_id);
+        return Err(if there { Error::refused(Refusal::PrintItemNotUncertain, "the label is not uncertain") } else { Error::NotFound("label") });
+    }
+    settle_job(tx, id).await?;
+    tx.enqueue(&RunLane { printer_id: job.printer_id }).await?;
+    get(tx, id).await
+}
+
+/// Takes back the labels that were not sent yet.
+pub async fn cancel(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<PrintJob> {
+    tx.require(Permission::PrintLabels)?;
+    get(tx, id).await?;
+    let cancelled = sqlx::query!("UPDATE print_items SET status = 'cancelled' WHERE print_job_id = $1 AND status = 'queued'", id as _)
+        .execute(tx.conn())
+        .await?;
+    if cancelled.rows_affected() == 0 {
+        return Err(Error::refused(Refusal::PrintJobNotCancellable, "every label is already sent or settled"));
+    }
+    settle_job(tx, id).await?;
+    get(tx, id).await
+}
+
+async fn insert(
+    tx: &mut EnterpriseTx,
+    printer_id: PrinterId,
+    kind: PrintKind,
+    request_id: Option<RequestId>,
+    supply_id: Option<SupplyId>,
+) -> Result<PrintJobId> {
+    let (id, enterprise_id, actor, now) = (PrintJobId::new(), tx.enterprise_id(), tx.actor().to_string(), tx.now().await?);
+    sqlx::query!(
+        "INSERT INTO print_jobs (enterprise_id, id, printer_id, kind, request_id, supply_id, status, actor, created_at, changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $8)",
+        enterprise_id as _,
+        id as _,
+        printer_id as _,
+        kind as PrintKind,
+        request_id as _,
+        supply_id as _,
+        actor,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(id)
+}
+
+async fn insert_items(tx: &mut EnterpriseTx, id: PrintJobId, orders: &[OrderId], supply_id: Option<SupplyId>) -> Result<()> {
+    let enterprise_id = tx.enterprise_id();
+    let count = orders.len() + usize::from(supply_id.is_some());
+    sqlx::query!(
+        "INSERT INTO print_items (enterprise_id, id, print_job_id, position, order_id, supply_id)
+         SELECT $1, i.id, $2, i.position::int, i.order_id, $3
+         FROM unnest($4::uuid[], $5::uuid[]) WITH ORDINALITY AS i (id, order_id, position)",
+        enterprise_id as _,
+        id as _,
+        supply_id as _,
+        &(0..count).map(|_| PrintItemId::new().0).collect::<Vec<_>>(),
+        &orders.iter().map(|order| order.0).collect::<Vec<_>>(),
+    )
+    .execute(tx.conn())
+    .await
+    .refused_on("print_items_live_order_key", Refusal::PrintItemNotUncertain, || {
+        "one of the stickers is already printed or waits in another print job".to_owned()
+    })?;
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! Requests: units of human work. A picking request carries its lines in walking order; the pick step decides later in
+//! which order stickers leave the printer.
+//!
+//! ```text
+//!  created ─▶ assigned ─▶ in_progress ─▶ in_review ─▶ completed
+//!     └────────────────────▲   ▲             └─▶ rejected ─▶ in_progress
+//!  any but completed ─▶ cancelled
+//! ```
+
+mod look;
+mod pick;
+mod scan;
+mod store;
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Permission;
+use crate::db::EnterpriseTx;
+use crate::ids::{OrderId, RequestId, UserId};
+use crate::orders::{self, OrderStatus};
+use crate::{Error, Refusal, Result};
+
+pub use look::{HistoryLine, PickLine, Request, RequestFilter, get, history, lines, list};
+pub use pick::{NewPicking, close_lines, create_picking, open_put_back};
+pub use scan::{Next, Scan, ScanKind, Scanned, scan};
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum RequestType {
+    /// Unload and count.
+    GoodsReceipt,
+    /// From cell to cell; also putting back what was picked for a cancelled order.
+    StockMove,
+    /// Count.
+    StockCount,
+    /// Write off.
+    WriteOff,
+    /// Pick orders.
+    OrderPicking,
+    /// Prepare a supply.
+    Supply,
+}
+
+/// Where a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum RequestStatus {
+    /// Nobody has it yet.
+    Created,
+    /// Somebody has it.
+    Assigned,
+    /// Somebody works on it.
+    InProgress,
+    /// It waits for a second look.
+    InReview,
+    /// The second look said no.
+    Rejected,
+    /// Done.
+    Completed,
+    /// Called off.
+    Cancelled,
+}
+
+impl RequestStatus {
+    /// Where it may go from here.
+    pub fn next(self) -> &'static [Self] {
+        use RequestStatus::{Assigned, Cancelled, Completed, Created, InProgress, InReview, Rejected};
+        match self {
+            Created => &[Assigned, InProgress, Cancelled],
+            Assigned => &[InProgress, Cancelled],
+            InProgress => &[InReview, Cancelled],
+            InReview => &[Completed, Rejected, Cancelled],
+            Rejected => &[InProgress, Cancelled],
+            Completed | Cancelled => &[],
+        }
+    }
+
+    /// The word of the API and the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Assigned => "assigned",
+            Self::InProgress => "in_progress",
+            Self::InReview => "in_review",
+            Self::Rejected => "rejected",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Refuses a step that the machine above does not have.
+    pub fn check(self, to: Self) -> Result<()> {
+        if self.next().contains(&to) {
+            return Ok(());
+        }
+        Err(Error::Refused {
+            refusal: Refusal::RequestTransition,
+            detail: format!("the request is {}, it cannot become {}", self.name(), to.name()),
+            allowed: self.next().iter().map(|status| status.name().to_owned()).collect(),
+        })
+    }
+}
+
+/// How urgent a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Priority {
+    /// Now.
+    Critical,
+    /// Before the rest.
+    High,
+    /// In turn.
+    Medium,
+    /// When there is time.
+    Low,
+}
+
+/// Where a line of a picking request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum PickLineStatus {
+    /// To be taken.
+    Pending,
+    /// Scanned out of its cell.
+    Picked,
+    /// Not found.
+    Missing,
+    /// Its order was cancelled or left without it.
+    Cancelled,
+}
+
+/// Gives the request to somebody of the enterprise.
+pub async fn assign(tx: &mut EnterpriseTx, id: RequestId, assignee: UserId) -> Result<Request> {
+    tx.require(Permission::ManageRequests)?;
+    let status = store::lock(tx, id).await?.status;
+    status.check(RequestStatus::Assigned)?;
+    store::assign(tx, id, assignee).await?;
+    store::step(tx, id, status, RequestStatus::Assigned, None).await?;
+    get(tx, id).await
+}
+
+/// Moves the request along its machine. A picking request is only put to review when no line is open; cancelling it
+/// gives its unpicked orders back to be picked another time.
+pub async fn move_to(tx: &mut EnterpriseTx, id: RequestId, to: RequestStatus, comment: Option<&str>) -> Result<Request> {
+    tx.require(if to == RequestStatus::Cancelled { Permission::ManageRequests } else { Permission::WorkRequests })?;
+    let status = store::lock(tx, id).await?.status;
+    status.check(to)?;
+    match to {
+        RequestStatus::Assigned => return Err(Error::invalid("status", "name the assignee with POST /requests/{id}/assign")),
+        RequestStatus::InReview => {
+            let open = store::open_lines(tx, id).await?;
+            if open > 0 {
+                return Err(Error::refused(Refusal::RequestHasOpenLines, format!("{open} lines are still to be done")));
+            }
+        }
+        RequestStatus::Cancelled => {
+            let orders: Vec<OrderId> = store::cancel_pending_lines(tx, id).await?;
+            orders::step(tx, &orders, OrderStatus::Picking, OrderStatus::Reserved, Some("the request was cancelled")).await?;
+        }
+        RequestStatus::Created | RequestStatus::InProgress | RequestStatus::Rejected | RequestStatus::Completed => {}
+    }
+    store::step(tx, id, status, to, comment).await?;
+    get(tx, id).await
+}

@@ -1,0 +1,122 @@
+//! What Wildberries told us, in our words: accounts that are followed, sync runs with their counters, and what a change
+//! there means here.
+
+mod follow;
+mod jobs;
+mod runs;
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::access::Permission;
+use crate::accounts::{self, Account, SellerFacts};
+use crate::db::EnterpriseTx;
+use crate::ids::{AccountId, WarehouseId, WbWarehouseId};
+use crate::seal::Keyring;
+use crate::warehouses::{self, WildberriesWarehouse};
+use crate::wildberries::token::TokenFacts;
+use crate::{Result, orders, schedules};
+
+pub use follow::{Followed, apply_statuses};
+pub use jobs::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
+pub use runs::{Counters, SyncRun, SyncRunFilter, begin, finish, get, last_cursor, list, note_page, note_passing, start};
+
+/// What a sync run pulls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum SyncKind {
+    /// Cards, sizes, barcodes.
+    Catalogue,
+    /// Seller's warehouses and offices.
+    Warehouses,
+    /// Orders that wait to be assembled.
+    NewOrders,
+    /// Orders of the last 30 days.
+    OrderHistory,
+    /// What became of orders and supplies.
+    OrderStatuses,
+}
+
+/// Where a sync run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum SyncStatus {
+    /// Promised.
+    Queued,
+    /// Under way.
+    Running,
+    /// All of it.
+    Succeeded,
+    /// Some rows could not be read or kept.
+    PartiallyFailed,
+    /// Not done; says why.
+    Failed,
+    /// Called off.
+    Cancelled,
+}
+
+/// How often an account is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Rhythm {
+    /// New orders.
+    pub orders: Duration,
+    /// Statuses.
+    pub statuses: Duration,
+}
+
+/// Stores a seller account and follows it from now on.
+pub async fn connect(
+    tx: &mut EnterpriseTx,
+    keyring: &Keyring,
+    rhythm: Rhythm,
+    name: &str,
+    token: &SecretString,
+    facts: &TokenFacts,
+    seller: &SellerFacts,
+) -> Result<Account> {
+    let account = accounts::store(tx, keyring, name, token, facts, seller).await?;
+    follow_account(tx, account.id, rhythm).await?;
+    Ok(account)
+}
+
+async fn follow_account(tx: &mut EnterpriseTx, account_id: AccountId, rhythm: Rhythm) -> Result<()> {
+    let jitter = |every: Duration| every / 5;
+    schedules::set(tx, &PullNewOrders { account_id, run: None }, rhythm.orders, jitter(rhythm.orders)).await?;
+    schedules::set(tx, &PullStatuses { account_id, run: None }, rhythm.statuses, jitter(rhythm.statuses)).await?;
+    let hourly = Duration::from_secs(3600);
+    schedules::set(tx, &PullWarehouses { account_id, run: None }, hourly, jitter(hourly)).await?;
+    schedules::set(tx, &PullCatalogue { account_id, run: None }, hourly, jitter(hourly)).await
+}
+
+/// Has an own warehouse fulfil a Wildberries warehouse; orders that waited for it are reserved at once.
+pub async fn link_warehouse(
+    tx: &mut EnterpriseTx,
+    account_id: AccountId,
+    wb_warehouse_id: WbWarehouseId,
+    warehouse_id: WarehouseId,
+) -> Result<WildberriesWarehouse> {
+    tx.require(Permission::ManageWildberries)?;
+    let linked = warehouses::link(tx, account_id, wb_warehouse_id, warehouse_id).await?;
+    orders::adopt(tx).await?;
+    Ok(linked)
+}
+
+/// Posts a goods receipt and serves the orders that waited for what came.
+pub async fn receive_goods(
+    tx: &mut EnterpriseTx,
+    warehouse_id: WarehouseId,
+    number: &str,
+    lines: &[crate::inventory::ReceiptLine],
+) -> Result<crate::inventory::GoodsReceipt> {
+    let received = crate::inventory::receive(tx, warehouse_id, number, lines).await?;
+    orders::reserve_waiting(tx, &received.products).await?;
+    Ok(received.receipt)
+}

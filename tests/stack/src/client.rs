@@ -1,0 +1,125 @@
+//! A client of the API as anybody could write it: JSON over HTTP with a bearer token.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::wait;
+
+/// An answer of the API.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body; null if there is none.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The stable code of a problem, or nothing.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+}
+
+/// A signed-in client.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+impl Client {
+    /// A client that is not signed in.
+    pub fn new(base: &str) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).no_proxy().build().context("making a client")?;
+        Ok(Self { http, base: base.to_owned(), token: None })
+    }
+
+    /// Signs in.
+    pub async fn sign_in(mut self, email: &str, password: &str) -> anyhow::Result<Self> {
+        let answer = self.post("/auth/login", json!({ "email": email, "password": password })).await?;
+        self.token = Some(text(&answer, "accessToken")?);
+        Ok(self)
+    }
+
+    /// Asks and takes any answer.
+    pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let response = request.send().await.with_context(|| format!("{method} {path}"))?;
+        let status = response.status();
+        let body = response.bytes().await.with_context(|| format!("{method} {path}"))?;
+        let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap_or(Value::Null) };
+        Ok(Answer { status, body })
+    }
+
+    async fn succeed(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+        let answer = self.ask(method.clone(), path, body).await?;
+        if answer.status.is_success() {
+            return Ok(answer.body);
+        }
+        bail!("{method} {path} answered {}: {}", answer.status, answer.body)
+    }
+
+    /// Reads.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.succeed(Method::GET, path, None).await
+    }
+
+    /// Posts.
+    pub async fn post(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+        self.succeed(Method::POST, path, Some(body)).await
+    }
+
+    /// Puts.
+    pub async fn put(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+        self.succeed(Method::PUT, path, Some(body)).await
+    }
+
+    /// Posts and expects the refusal with this code; returns its words.
+    pub async fn refused(&self, path: &str, body: Value, code: &str) -> anyhow::Result<String> {
+        let answer = self.ask(Method::POST, path, Some(body)).await?;
+        if answer.status.is_client_error() && answer.code() == code {
+            return text(&answer.body, "detail");
+        }
+        bail!("POST {path} should be refused with {code}, it answered {}: {}", answer.status, answer.body)
+    }
+
+    /// All rows of a list, page by page.
+    pub async fn all(&self, path: &str) -> anyhow::Result<Vec<Value>> {
+        let join = if path.contains('?') { '&' } else { '?' };
+        let (mut rows, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let from = after.map_or_else(String::new, |after| format!("&after={after}"));
+            let page = self.get(&format!("{path}{join}limit=1000{from}")).await?;
+            rows.extend(page["items"].as_array().context("a list has items")?.iter().cloned());
+            after = page["next"].as_str().map(str::to_owned);
+            if after.is_none() {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// Reads again and again until it is as wished.
+    pub async fn until(&self, path: &str, limit: Duration, wished: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+        wait::until_ok(&format!("GET {path}"), limit, async || {
+            let answer = self.get(path).await?;
+            if wished(&answer) { Ok(answer) } else { bail!("it last answered {answer}") }
+        })
+        .await
+    }
+}
+
+/// A text field that must be there.
+pub fn text(value: &Value, field: &str) -> anyhow::Result<String> {
+    value[field].as_str().map(str::to_owned).with_context(|| format!("{field} is missing in {value}"))
+}

@@ -1,0 +1,79 @@
+//! What a job may use.
+
+use std::time::Duration;
+
+use shared::accounts;
+use shared::db::Db;
+use shared::ids::AccountId;
+use shared::jobs::{JobRow, lease};
+use shared::seal::Keyring;
+use shared::wildberries::{CallError, Client, Seller};
+use shared::{Error, Result};
+use tokio_util::sync::CancellationToken;
+
+use crate::printing::transport::{AllowList, Timeouts};
+
+/// Everything that jobs share. Clones are cheap.
+#[derive(Clone, Debug)]
+pub struct Ctx {
+    /// The database.
+    pub db: Db,
+    /// Opens sellers' tokens.
+    pub keyring: Keyring,
+    /// Wildberries.
+    pub wildberries: Client,
+    /// Where printers may be.
+    pub printers: AllowList,
+    /// How long a printer may take for each thing.
+    pub printer_timeouts: Timeouts,
+    /// When a lane looks again at a printer that cannot print.
+    pub printer_retry: Duration,
+    /// Cancelled when the process gives running jobs up: what is not finished then runs again elsewhere.
+    pub stop: CancellationToken,
+}
+
+impl Ctx {
+    /// What jobs need, with a printer's usual patience.
+    pub fn new(db: Db, keyring: Keyring, wildberries: Client, printers: AllowList) -> Self {
+        Self {
+            db,
+            keyring,
+            wildberries,
+            printers,
+            printer_timeouts: Timeouts::default(),
+            printer_retry: Duration::from_secs(5),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// The seller to ask, or the refusal that says why nobody is asked.
+    pub async fn seller(&self, row: &JobRow, account_id: AccountId) -> Result<Seller> {
+        let mut tx = self.db.begin(&row.actor()?).await?;
+        let token = accounts::seller_token(&mut tx, &self.keyring, account_id).await?;
+        Ok(self.wildberries.seller(token))
+    }
+
+    /// What a failed call means for the job. A token that Wildberries does not accept blocks its account, so that no
+    /// further call is made with it.
+    pub async fn judge(&self, row: &JobRow, account_id: AccountId, error: CallError) -> Error {
+        if matches!(error, CallError::Unauthorized { .. } | CallError::Forbidden { .. } | CallError::PaymentRequired { .. }) {
+            let reason = error.to_string();
+            let blocking = async {
+                let mut tx = self.db.begin(&row.actor()?).await?;
+                accounts::block(&mut tx, account_id, &reason).await?;
+                tx.commit().await
+            };
+            if let Err(database) = blocking.await {
+                return database;
+            }
+        }
+        error.into()
+    }
+
+    /// Shows how far the job is, in a transaction of its own. Within a step use [`lease::note_progress`] in its transaction.
+    pub async fn note_progress(&self, row: &JobRow, percent: i32) -> Result<()> {
+        let mut tx = self.db.begin(&row.actor()?).await?;
+        lease::note_progress(&mut tx, row.id, row.attempts, percent).await?;
+        tx.commit().await
+    }
+}

@@ -1,0 +1,46 @@
+//! The worker: takes jobs from their table, with Redis as the doorbell, and does in the world what they promise.
+//!
+//! `registry` names every job. `runner` runs one; `queue` brings ids from Redis to it, `relay` brings rows to Redis,
+//! `timers` makes promises by the clock, `presence` shows that the process lives, `process` starts and stops it all.
+
+pub mod ctx;
+pub mod health;
+pub mod presence;
+pub mod printing;
+pub mod process;
+pub mod pulse;
+pub mod queue;
+pub mod registry;
+pub mod relay;
+pub mod runner;
+pub mod supplies;
+pub mod sync;
+pub mod timers;
+mod translate;
+
+use shared::printing::RunLane;
+use shared::supplies::{DeliverSupply, PublishSupply, SetShipping};
+use shared::sync::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
+
+pub use ctx::Ctx;
+pub use registry::{Registry, Run};
+pub use runner::{Ran, Runner, run_jobs};
+
+/// Every job that this program runs.
+pub fn registry() -> Registry {
+    Registry::default()
+        // The engine itself.
+        .job::<timers::PruneJobs>()
+        // What Wildberries knows.
+        .job::<PullCatalogue>()
+        .job::<PullWarehouses>()
+        .job::<PullNewOrders>()
+        .job::<PullOrderHistory>()
+        .job::<PullStatuses>()
+        // What Wildberries is told.
+        .job::<PublishSupply>()
+        .job::<SetShipping>()
+        .job::<DeliverSupply>()
+        // Paper.
+        .job::<RunLane>()
+}
