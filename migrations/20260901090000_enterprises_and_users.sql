@@ -49,3 +49,11 @@ GRANT SELECT, INSERT, UPDATE ON enterprises, users, memberships, sessions TO wb_
 GRANT DELETE ON sessions TO wb_api, wb_worker;
 GRANT SELECT ON enterprises, users, memberships, sessions TO wb_worker;
 GRANT SELECT ON enterprises, users, memberships, sessions TO wb_backup;
+
+-- The programs compare the migrator's own list with what they were built for.
+DO $$
+BEGIN
+    IF to_regclass('_sqlx_migrations') IS NOT NULL THEN
+        GRANT SELECT ON _sqlx_migrations TO wb_api, wb_worker, wb_backup;
+    END IF;
+END $$;

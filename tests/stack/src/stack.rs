@@ -277,7 +277,7 @@ impl Bench {
         let mut recipe = self.recipe(&name, "worker", &["run"], servers.database_url(Role::Worker, database));
         recipe.environment = recipe.environment.with("WORKER_LISTEN", format!("127.0.0.1:{port}"));
         let mut worker = Program::start(recipe)?;
-        worker.wait_ready(&format!("http://127.0.0.1:{port}/health/ready"), READY).await?;
+        worker.wait_ready(&format!("http://127.0.0.1:{port}/health"), READY).await?;
         Ok(worker)
     }
 }

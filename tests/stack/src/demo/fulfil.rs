@@ -10,11 +10,14 @@ use super::{PATIENCE, PICKED, Walk, prepare};
 use crate::client::text;
 use crate::{Stack, Steps};
 
+/// Spread over two Wildberries warehouses, so that one of them has enough for the picking request.
+const ORDERED: usize = 60;
+
 pub(super) async fn import(stack: &Stack, steps: &mut Steps, walk: &Walk) -> anyhow::Result<()> {
     let client = &walk.client;
     let arriving = async {
-        stack.seller.place_orders(30);
-        client.until("/orders?status=reserved&limit=1000", PATIENCE, |page| count(page) >= PICKED).await
+        stack.seller.place_orders(ORDERED);
+        client.until("/orders?limit=1000", PATIENCE, |page| count(page) >= ORDERED).await
     };
     steps.step("Orders arrive by the schedule and are reserved as they land", arriving).await?;
     let asking = async {
