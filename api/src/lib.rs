@@ -108,7 +108,14 @@ impl State {
     pub fn new(db: Db, config: Config, wildberries: Client) -> Self {
         let health = Health::new(db.clone(), config.redis_url.clone(), config.health_token.clone());
         let tokens = Tokens::new(&config.jwt_keys);
-        Self { db, config: Arc::new(config), tokens, wildberries, passwords: Passwords::default(), health: Arc::new(health) }
+        Self {
+            db,
+            config: Arc::new(config),
+            tokens,
+            wildberries,
+            passwords: Passwords::default(),
+            health: Arc::new(health),
+        }
     }
 }
 

@@ -132,7 +132,12 @@ impl Api {
 
     /// See what happened to an order
     #[oai(path = "/orders/:id/history", method = "get", operation_id = "get_order_history")]
-    async fn history(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<OrderId>) -> Result<Json<List<OrderHistoryLine>>, ApiError> {
+    async fn history(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<OrderId>,
+    ) -> Result<Json<List<OrderHistoryLine>>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let history = orders::history(&mut tx, id.0).await?;
         tx.commit().await?;

@@ -158,7 +158,12 @@ impl Api {
 
     /// Add a printer
     #[oai(path = "/printers", method = "post", operation_id = "create_printer")]
-    async fn add(&self, Caller(actor): Caller, db: Data<&Db>, body: Json<CreatePrinter>) -> Result<Created<Printer>, ApiError> {
+    async fn add(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        body: Json<CreatePrinter>,
+    ) -> Result<Created<Printer>, ApiError> {
         let CreatePrinter { name, host, port, dpi, label_width_mm, label_height_mm } = body.0;
         let new = NewPrinter { name, host, port, dpi, label_width_mm, label_height_mm };
         let mut tx = db.begin(&actor).await?;
@@ -169,7 +174,12 @@ impl Api {
 
     /// Get a printer
     #[oai(path = "/printers/:id", method = "get", operation_id = "get_printer")]
-    async fn printer(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<PrinterId>) -> Result<Json<Printer>, ApiError> {
+    async fn printer(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<PrinterId>,
+    ) -> Result<Json<Printer>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let printer = printing::get_printer(&mut tx, id.0).await?;
         tx.commit().await?;
@@ -202,7 +212,12 @@ impl Api {
 
     /// Print the stickers of a request or the QR code of a supply; asking again answers with the same print job
     #[oai(path = "/print-jobs", method = "post", operation_id = "create_print_job")]
-    async fn print(&self, Caller(actor): Caller, db: Data<&Db>, body: Json<CreatePrintJob>) -> Result<Accepted<PrintJob>, ApiError> {
+    async fn print(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        body: Json<CreatePrintJob>,
+    ) -> Result<Accepted<PrintJob>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let job = match (body.request_id, body.supply_id) {
             (Some(request_id), None) => printing::request_stickers(&mut tx, request_id, body.printer_id).await?,
@@ -215,7 +230,12 @@ impl Api {
 
     /// Get a print job
     #[oai(path = "/print-jobs/:id", method = "get", operation_id = "get_print_job")]
-    async fn get(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<PrintJobId>) -> Result<Json<PrintJob>, ApiError> {
+    async fn get(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<PrintJobId>,
+    ) -> Result<Json<PrintJob>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let job = printing::get(&mut tx, id.0).await?;
         tx.commit().await?;
@@ -224,7 +244,12 @@ impl Api {
 
     /// List the labels of a print job in their order
     #[oai(path = "/print-jobs/:id/items", method = "get", operation_id = "list_print_items")]
-    async fn items(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<PrintJobId>) -> Result<Json<List<PrintItem>>, ApiError> {
+    async fn items(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<PrintJobId>,
+    ) -> Result<Json<List<PrintItem>>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let items = printing::items(&mut tx, id.0).await?;
         tx.commit().await?;
@@ -249,7 +274,12 @@ impl Api {
 
     /// Take back the labels that were not sent yet
     #[oai(path = "/print-jobs/:id/cancel", method = "post", operation_id = "cancel_print_job")]
-    async fn cancel(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<PrintJobId>) -> Result<Json<PrintJob>, ApiError> {
+    async fn cancel(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<PrintJobId>,
+    ) -> Result<Json<PrintJob>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let job = printing::cancel(&mut tx, id.0).await?;
         tx.commit().await?;

@@ -9,7 +9,9 @@ use shared::Error;
 use shared::db::Db;
 use shared::ids::{CellId, OrderId, PickLineId, ProductId, RequestId, UserId, WarehouseId, WbOrderId};
 use shared::page::PageQuery;
-use shared::requests::{self, NewPicking, PickLineStatus, Priority, RequestFilter, RequestStatus, RequestType, ScanKind};
+use shared::requests::{
+    self, NewPicking, PickLineStatus, Priority, RequestFilter, RequestStatus, RequestType, ScanKind,
+};
 
 use crate::Tag;
 use crate::answers::{Created, List, Page, shown};
@@ -201,7 +203,12 @@ impl Api {
 
     /// Make a picking request; its lines stand in walking order
     #[oai(path = "/requests", method = "post", operation_id = "create_request")]
-    async fn create(&self, Caller(actor): Caller, db: Data<&Db>, body: Json<CreateRequest>) -> Result<Created<Request>, ApiError> {
+    async fn create(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        body: Json<CreateRequest>,
+    ) -> Result<Created<Request>, ApiError> {
         let new = picking(body.0)?;
         let mut tx = db.begin(&actor).await?;
         let request = requests::create_picking(&mut tx, &new).await?;
@@ -220,7 +227,12 @@ impl Api {
 
     /// List the steps of a picking request in walking order
     #[oai(path = "/requests/:id/lines", method = "get", operation_id = "list_request_lines")]
-    async fn lines(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<RequestId>) -> Result<Json<List<PickLine>>, ApiError> {
+    async fn lines(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<RequestId>,
+    ) -> Result<Json<List<PickLine>>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let lines = requests::lines(&mut tx, id.0).await?;
         tx.commit().await?;
@@ -229,7 +241,12 @@ impl Api {
 
     /// See what happened to a request
     #[oai(path = "/requests/:id/history", method = "get", operation_id = "get_request_history")]
-    async fn history(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<RequestId>) -> Result<Json<List<RequestHistoryLine>>, ApiError> {
+    async fn history(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<RequestId>,
+    ) -> Result<Json<List<RequestHistoryLine>>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let history = requests::history(&mut tx, id.0).await?;
         tx.commit().await?;
@@ -268,7 +285,13 @@ impl Api {
 
     /// Scan a cell, then the items taken out of it
     #[oai(path = "/requests/:id/scans", method = "post", operation_id = "scan")]
-    async fn scan(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<RequestId>, body: Json<Scan>) -> Result<Json<ScanResult>, ApiError> {
+    async fn scan(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<RequestId>,
+        body: Json<Scan>,
+    ) -> Result<Json<ScanResult>, ApiError> {
         let scan = requests::Scan { kind: body.0.kind, code: body.0.code };
         let mut tx = db.begin(&actor).await?;
         let requests::Scanned { picked, next, open_lines } = requests::scan(&mut tx, id.0, &scan).await?;

@@ -159,7 +159,12 @@ impl Api {
 
     /// Make a supply and have it created at Wildberries
     #[oai(path = "/supplies", method = "post", operation_id = "create_supply")]
-    async fn create(&self, Caller(actor): Caller, db: Data<&Db>, body: Json<CreateSupply>) -> Result<Accepted<PromisedSupply>, ApiError> {
+    async fn create(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        body: Json<CreateSupply>,
+    ) -> Result<Accepted<PromisedSupply>, ApiError> {
         let CreateSupply { name, order_ids, request_id } = body.0;
         let new = NewSupply { name, orders: order_ids.unwrap_or_default(), request_id };
         let mut tx = db.begin(&actor).await?;
@@ -179,7 +184,12 @@ impl Api {
 
     /// See what happened to a supply
     #[oai(path = "/supplies/:id/history", method = "get", operation_id = "get_supply_history")]
-    async fn history(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<SupplyId>) -> Result<Json<List<SupplyHistoryLine>>, ApiError> {
+    async fn history(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<SupplyId>,
+    ) -> Result<Json<List<SupplyHistoryLine>>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let history = supplies::history(&mut tx, id.0).await?;
         tx.commit().await?;
@@ -188,7 +198,12 @@ impl Api {
 
     /// Try again to bring a supply and its missing orders to Wildberries
     #[oai(path = "/supplies/:id/publish", method = "post", operation_id = "publish_supply")]
-    async fn publish(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<SupplyId>) -> Result<Accepted<PromisedSupply>, ApiError> {
+    async fn publish(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<SupplyId>,
+    ) -> Result<Accepted<PromisedSupply>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let promised = supplies::publish(&mut tx, id.0).await?;
         tx.commit().await?;
@@ -204,16 +219,18 @@ impl Api {
         id: Path<SupplyId>,
         /// The day.
         date: Query<NaiveDate>,
-        /// Only in this city, in Russian.
-        city: Query<Option<String>>,
+        /// In which city, in Russian as Wildberries names it.
+        city: Query<String>,
     ) -> Result<Json<List<ShippingPoint>>, ApiError> {
         let mut tx = state.db.begin(&actor).await?;
         let supply = supplies::get(&mut tx, id.0).await?;
         let token = accounts::seller_token(&mut tx, &state.config.keyring, supply.account_id).await?;
         tx.commit().await?;
-        let number = supply.wb_supply_id.ok_or_else(|| Error::refused(Refusal::SupplyNotReady, "the supply is not yet created at Wildberries"))?;
+        let number = supply
+            .wb_supply_id
+            .ok_or_else(|| Error::refused(Refusal::SupplyNotReady, "the supply is not yet created at Wildberries"))?;
         let seller = state.wildberries.seller(token);
-        let points = seller.shipping_points(&number, city.0.as_deref(), &[], date.0).await.map_err(Error::from)?;
+        let points = seller.shipping_points(&number, &city.0, &[], date.0).await.map_err(Error::from)?;
         let items = points.items.into_iter().map(|point| ShippingPoint {
             id: point.id,
             name: point.name,
@@ -242,7 +259,12 @@ impl Api {
 
     /// Hand a supply to delivery; what would make Wildberries refuse is said before it is asked
     #[oai(path = "/supplies/:id/deliver", method = "post", operation_id = "deliver_supply")]
-    async fn deliver(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<SupplyId>) -> Result<Accepted<PromisedSupply>, ApiError> {
+    async fn deliver(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<SupplyId>,
+    ) -> Result<Accepted<PromisedSupply>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let promised = supplies::deliver(&mut tx, id.0).await?;
         tx.commit().await?;

@@ -90,7 +90,12 @@ impl Api {
 
     /// Pull from Wildberries now
     #[oai(path = "/sync-runs", method = "post", operation_id = "start_sync")]
-    async fn start(&self, Caller(actor): Caller, db: Data<&Db>, body: Json<StartSync>) -> Result<Accepted<SyncRun>, ApiError> {
+    async fn start(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        body: Json<StartSync>,
+    ) -> Result<Accepted<SyncRun>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let run = sync::start(&mut tx, body.account_id, body.kind).await?;
         tx.commit().await?;

@@ -87,7 +87,12 @@ impl Api {
 
     /// Open a warehouse with its packing cell
     #[oai(path = "/warehouses", method = "post", operation_id = "create_warehouse")]
-    async fn create(&self, Caller(actor): Caller, db: Data<&Db>, body: Json<CreateWarehouse>) -> Result<Created<Warehouse>, ApiError> {
+    async fn create(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        body: Json<CreateWarehouse>,
+    ) -> Result<Created<Warehouse>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let warehouse = warehouses::create(&mut tx, &body.name, body.address.as_deref()).await?;
         tx.commit().await?;
@@ -96,7 +101,12 @@ impl Api {
 
     /// Get a warehouse
     #[oai(path = "/warehouses/:id", method = "get", operation_id = "get_warehouse")]
-    async fn get(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<WarehouseId>) -> Result<Json<Warehouse>, ApiError> {
+    async fn get(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<WarehouseId>,
+    ) -> Result<Json<Warehouse>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let warehouse = warehouses::get(&mut tx, id.0).await?;
         tx.commit().await?;
@@ -131,7 +141,12 @@ impl Api {
         id: Path<WarehouseId>,
         body: Json<AddCells>,
     ) -> Result<Created<List<Cell>>, ApiError> {
-        let cells: Vec<_> = body.0.cells.into_iter().map(|CreateCell { code, pick_sequence }| NewCell { code, pick_sequence }).collect();
+        let cells: Vec<_> = body
+            .0
+            .cells
+            .into_iter()
+            .map(|CreateCell { code, pick_sequence }| NewCell { code, pick_sequence })
+            .collect();
         let mut tx = db.begin(&actor).await?;
         let cells = warehouses::add_cells(&mut tx, id.0, &cells).await?;
         tx.commit().await?;

@@ -149,7 +149,12 @@ impl Api {
 
     /// Store a seller's token, checked against Wildberries, and follow the account from now on
     #[oai(path = "/wildberries/accounts", method = "post", operation_id = "connect_account")]
-    async fn connect(&self, Caller(actor): Caller, state: Data<&State>, body: Json<ConnectAccount>) -> Result<Created<Account>, ApiError> {
+    async fn connect(
+        &self,
+        Caller(actor): Caller,
+        state: Data<&State>,
+        body: Json<ConnectAccount>,
+    ) -> Result<Created<Account>, ApiError> {
         let ConnectAccount { name, token } = body.0;
         let (token, facts, seller) = tried(&state, &actor, token).await?;
         let rhythm = Rhythm { orders: state.config.poll_orders, statuses: state.config.poll_statuses };
@@ -177,7 +182,11 @@ impl Api {
 
     /// List the seller's warehouses at Wildberries and what they are linked to
     #[oai(path = "/wildberries/warehouses", method = "get", operation_id = "list_wildberries_warehouses")]
-    async fn warehouses(&self, Caller(actor): Caller, db: Data<&Db>) -> Result<Json<List<WildberriesWarehouse>>, ApiError> {
+    async fn warehouses(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+    ) -> Result<Json<List<WildberriesWarehouse>>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let warehouses = warehouses::list_wildberries(&mut tx).await?;
         tx.commit().await?;
@@ -185,7 +194,11 @@ impl Api {
     }
 
     /// Have an own warehouse fulfil the orders of a Wildberries warehouse
-    #[oai(path = "/wildberries/accounts/:id/warehouses/:wb_warehouse_id", method = "put", operation_id = "link_warehouse")]
+    #[oai(
+        path = "/wildberries/accounts/:id/warehouses/:wb_warehouse_id",
+        method = "put",
+        operation_id = "link_warehouse"
+    )]
     async fn link(
         &self,
         Caller(actor): Caller,
@@ -212,7 +225,9 @@ async fn tried(state: &State, actor: &Actor, token: String) -> Result<(SecretStr
     accounts::check_token(&facts, now)?;
     let seller = state.wildberries.seller(facts.seller_token(token.clone()));
     let told = seller.seller_info().await.map_err(|error| match error {
-        CallError::Unauthorized { .. } => Error::refused(Refusal::TokenRejected, "Wildberries does not accept the token: it may be withdrawn"),
+        CallError::Unauthorized { .. } => {
+            Error::refused(Refusal::TokenRejected, "Wildberries does not accept the token: it may be withdrawn")
+        }
         other => other.into(),
     })?;
     let name = told.name.unwrap_or_else(|| told.seller_id.to_string());

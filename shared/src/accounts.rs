@@ -73,10 +73,16 @@ pub const NEEDED_CATEGORIES: [Category; 2] = [Category::Content, Category::Marke
 /// Refuses a token that could not do the work, before Wildberries is asked about it.
 pub fn check_token(facts: &TokenFacts, now: DateTime<Utc>) -> Result<()> {
     if facts.expires_at <= now {
-        return Err(Error::refused(Refusal::TokenExpired, format!("the token expired at {}", facts.expires_at.to_rfc3339())));
+        return Err(Error::refused(
+            Refusal::TokenExpired,
+            format!("the token expired at {}", facts.expires_at.to_rfc3339()),
+        ));
     }
     if facts.test || facts.kind == TokenKind::Test {
-        return Err(Error::refused(Refusal::TokenWrongKind, "a test token works in Wildberries' sandbox only: create a personal token"));
+        return Err(Error::refused(
+            Refusal::TokenWrongKind,
+            "a test token works in Wildberries' sandbox only: create a personal token",
+        ));
     }
     if facts.kind == TokenKind::Base {
         return Err(Error::refused(
@@ -84,12 +90,16 @@ pub fn check_token(facts: &TokenFacts, now: DateTime<Utc>) -> Result<()> {
             "a base token has a few requests an hour, too few to follow orders: create a personal token",
         ));
     }
-    let missing: Vec<_> = NEEDED_CATEGORIES.into_iter().filter(|category| !facts.has(*category)).map(Category::title).collect();
+    let missing: Vec<_> =
+        NEEDED_CATEGORIES.into_iter().filter(|category| !facts.has(*category)).map(Category::title).collect();
     if !missing.is_empty() {
         return Err(Error::refused(Refusal::TokenLacksCategory, format!("the token lacks: {}", missing.join(", "))));
     }
     if facts.read_only {
-        return Err(Error::refused(Refusal::TokenReadOnly, "a read-only token cannot create supplies: create one that may write"));
+        return Err(Error::refused(
+            Refusal::TokenReadOnly,
+            "a read-only token cannot create supplies: create one that may write",
+        ));
     }
     Ok(())
 }
@@ -210,7 +220,10 @@ pub async fn seller_token(tx: &mut EnterpriseTx, keyring: &Keyring, id: AccountI
         return Err(Error::refused(Refusal::AccountBlocked, row.status_reason.unwrap_or_default()));
     }
     if row.token_expires_at <= now {
-        return Err(Error::refused(Refusal::TokenExpired, format!("the token expired at {}", row.token_expires_at.to_rfc3339())));
+        return Err(Error::refused(
+            Refusal::TokenExpired,
+            format!("the token expired at {}", row.token_expires_at.to_rfc3339()),
+        ));
     }
     let sealed = Sealed { key_id: row.token_key_id, bytes: row.token_sealed };
     let token = keyring

@@ -134,12 +134,14 @@ impl Config {
                 marketplace: reader.host("WB_BASE_URL_MARKETPLACE", "https://marketplace-api.wildberries.ru", mode),
             },
         );
-        let (poll_orders, poll_statuses) = (reader.millis("WB_POLL_ORDERS_MS", 3000), reader.millis("WB_POLL_STATUSES_MS", 60_000));
+        let (poll_orders, poll_statuses) =
+            (reader.millis("WB_POLL_ORDERS_MS", 3000), reader.millis("WB_POLL_STATUSES_MS", 60_000));
         let api_listen = reader.parsed("API_LISTEN", SocketAddr::from(([0, 0, 0, 0], 3000)));
         let worker_listen = reader.parsed("WORKER_LISTEN", SocketAddr::from(([0, 0, 0, 0], 9101)));
         let worker_queues = reader.queues();
         let worker_concurrency = reader.concurrency();
-        let print_allowed_cidrs = reader.text("PRINT_ALLOWED_CIDRS").unwrap_or_else(|| "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16".to_owned());
+        let print_allowed_cidrs =
+            reader.text("PRINT_ALLOWED_CIDRS").unwrap_or_else(|| "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16".to_owned());
         let health_token = reader.optional_secret("HEALTH_TOKEN");
         let docs = reader.one_of("API_DOCS", &[("on", true), ("off", false)], true);
         let problems = reader.problems;
@@ -233,7 +235,9 @@ impl Reader<'_> {
                 Some((id, secret)) if !id.is_empty() && secret.len() >= 32 => {
                     keys.push(JwtKey { id: id.to_owned(), secret: SecretString::from(secret.to_owned()) });
                 }
-                _ => self.problems.push(format!("JWT_KEYS: entry {} is not kid:secret with at least 32 characters", index + 1)),
+                _ => self
+                    .problems
+                    .push(format!("JWT_KEYS: entry {} is not kid:secret with at least 32 characters", index + 1)),
             }
         }
         keys

@@ -51,9 +51,10 @@ impl PageQuery {
         let limit = usize::try_from(self.limit).expect("limit is checked");
         let more = items.len() > limit;
         items.truncate(limit);
-        let next = items.last().filter(|_| more).map(|last| {
-            URL_SAFE_NO_PAD.encode(serde_json::to_vec(&key(last)).expect("keys are plain values"))
-        });
+        let next = items
+            .last()
+            .filter(|_| more)
+            .map(|last| URL_SAFE_NO_PAD.encode(serde_json::to_vec(&key(last)).expect("keys are plain values")));
         Page { items, next }
     }
 }

@@ -109,7 +109,10 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &ProductFilter, query: &PageQue
     tx.require(Permission::ReadStock)?;
     let after: Option<(String, ProductId)> = query.key()?;
     let (name, id) = after.unzip();
-    let pattern = filter.text.as_deref().map(|text| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
+    let pattern = filter
+        .text
+        .as_deref()
+        .map(|text| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
     let rows = sqlx::query_as!(
         Product,
         r#"SELECT p.id, p.sku, p.name, p.size, p.account_id, p.nm_id, p.chrt_id, p.changed_at, p.archived_at,
@@ -142,7 +145,9 @@ pub async fn by_barcode(tx: &mut EnterpriseTx, barcode: &str) -> Result<ProductI
 
 /// The products with these barcodes.
 pub async fn by_barcodes(tx: &mut EnterpriseTx, barcodes: &[String]) -> Result<HashMap<String, ProductId>> {
-    let rows = sqlx::query!("SELECT barcode, product_id FROM barcodes WHERE barcode = ANY($1)", barcodes).fetch_all(tx.conn()).await?;
+    let rows = sqlx::query!("SELECT barcode, product_id FROM barcodes WHERE barcode = ANY($1)", barcodes)
+        .fetch_all(tx.conn())
+        .await?;
     Ok(rows.into_iter().map(|row| (row.barcode, row.product_id)).collect())
 }
 
@@ -196,7 +201,8 @@ fn sku_and_size(card: &CardFacts, size: &SizeFacts) -> (String, Option<String>) 
 
 async fn upsert_products(tx: &mut EnterpriseTx, account_id: AccountId, cards: &[CardFacts]) -> Result<(i64, i64)> {
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
-    let (mut ids, mut skus, mut names, mut sizes, mut nm_ids, mut chrt_ids) = (vec![], vec![], vec![], vec![], vec![], vec![]);
+    let (mut ids, mut skus, mut names, mut sizes, mut nm_ids, mut chrt_ids) =
+        (vec![], vec![], vec![], vec![], vec![], vec![]);
     for card in cards {
         for size in &card.sizes {
             let (sku, name) = sku_and_size(card, size);

@@ -20,7 +20,12 @@ pub struct Due {
 }
 
 /// Has the job enqueued every `every`, from now on, shifted by up to `jitter` each time. Repeating it changes nothing but the interval.
-pub async fn set<J: Job>(tx: &mut EnterpriseTx, job: &J, every: std::time::Duration, jitter: std::time::Duration) -> Result<()> {
+pub async fn set<J: Job>(
+    tx: &mut EnterpriseTx,
+    job: &J,
+    every: std::time::Duration,
+    jitter: std::time::Duration,
+) -> Result<()> {
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
     let payload = serde_json::to_value(job).map_err(|error| crate::Error::Inconsistent(error.to_string()))?;
     sqlx::query!(
@@ -81,7 +86,9 @@ pub async fn take_due(tx: &mut PlatformTx, limit: i64) -> Result<Vec<Due>> {
 /// When the next timer is due, in milliseconds from now; absent when there is none.
 pub async fn next_in_ms(tx: &mut PlatformTx) -> Result<Option<i64>> {
     let now = tx.now().await?;
-    let next = sqlx::query_scalar!(r#"SELECT min(next_at) AS next FROM schedules WHERE paused_at IS NULL"#).fetch_one(tx.conn()).await?;
+    let next = sqlx::query_scalar!(r#"SELECT min(next_at) AS next FROM schedules WHERE paused_at IS NULL"#)
+        .fetch_one(tx.conn())
+        .await?;
     Ok(next.map(|next| (next - now).num_milliseconds().max(0)))
 }
 

@@ -62,14 +62,18 @@ impl Keyring {
         let mut nonce = [0_u8; 24];
         rand::rng().fill_bytes(&mut nonce);
         let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: identity.as_bytes() };
-        let sealed = cipher.encrypt(XNonce::from_slice(&nonce), payload).expect("tokens are far below the cipher's limit");
+        let sealed =
+            cipher.encrypt(XNonce::from_slice(&nonce), payload).expect("tokens are far below the cipher's limit");
         Sealed { key_id: key_id.clone(), bytes: [nonce.as_slice(), &sealed].concat() }
     }
 
     /// Opens what was sealed for the row that `identity` names.
     pub fn open(&self, sealed: &Sealed, identity: &str) -> Result<SecretString, SealProblem> {
-        let (_, cipher) =
-            self.0.iter().find(|(id, _)| *id == sealed.key_id).ok_or_else(|| SealProblem::UnknownKey(sealed.key_id.clone()))?;
+        let (_, cipher) = self
+            .0
+            .iter()
+            .find(|(id, _)| *id == sealed.key_id)
+            .ok_or_else(|| SealProblem::UnknownKey(sealed.key_id.clone()))?;
         let (nonce, bytes) = sealed.bytes.split_at_checked(24).ok_or(SealProblem::Broken)?;
         let payload = Payload { msg: bytes, aad: identity.as_bytes() };
         let open = cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| SealProblem::Broken)?;

@@ -128,7 +128,9 @@ pub async fn create(tx: &mut EnterpriseTx, name: &str, address: Option<&str>) ->
     )
     .execute(tx.conn())
     .await
-    .refused_on("warehouses_name_key", Refusal::WarehouseNameTaken, || format!("there is already a warehouse «{name}»"))?;
+    .refused_on("warehouses_name_key", Refusal::WarehouseNameTaken, || {
+        format!("there is already a warehouse «{name}»")
+    })?;
     sqlx::query!(
         "INSERT INTO cells (enterprise_id, id, warehouse_id, code, purpose, pick_sequence, created_at)
          VALUES ($1, $2, $3, $4, 'packing', 2147483647, $5)",
@@ -155,7 +157,9 @@ pub async fn get(tx: &mut EnterpriseTx, id: WarehouseId) -> Result<Warehouse> {
 /// Every own warehouse: an enterprise has a handful.
 pub async fn list(tx: &mut EnterpriseTx) -> Result<Vec<Warehouse>> {
     tx.require(Permission::ReadStock)?;
-    Ok(sqlx::query_as!(Warehouse, "SELECT id, name, address, created_at FROM warehouses ORDER BY id").fetch_all(tx.conn()).await?)
+    Ok(sqlx::query_as!(Warehouse, "SELECT id, name, address, created_at FROM warehouses ORDER BY id")
+        .fetch_all(tx.conn())
+        .await?)
 }
 
 /// Adds storage cells, all of them or none.
@@ -167,7 +171,10 @@ pub async fn add_cells(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, cells: 
     }
     for (index, cell) in cells.iter().enumerate() {
         if cell.code.trim() != cell.code || cell.code.is_empty() || cell.code.chars().count() > 60 {
-            return Err(Error::invalid(format!("cells.{index}.code"), "must have 1 to 60 characters and no blanks around"));
+            return Err(Error::invalid(
+                format!("cells.{index}.code"),
+                "must have 1 to 60 characters and no blanks around",
+            ));
         }
     }
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
@@ -189,7 +196,9 @@ pub async fn add_cells(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, cells: 
     )
     .fetch_all(tx.conn())
     .await
-    .refused_on("cells_code_key", Refusal::CellCodeTaken, || "one of the codes is already taken, or named twice".to_owned())
+    .refused_on("cells_code_key", Refusal::CellCodeTaken, || {
+        "one of the codes is already taken, or named twice".to_owned()
+    })
 }
 
 /// The cells of a warehouse along the walking path.

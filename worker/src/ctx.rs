@@ -56,7 +56,10 @@ impl Ctx {
     /// What a failed call means for the job. A token that Wildberries does not accept blocks its account, so that no
     /// further call is made with it.
     pub async fn judge(&self, row: &JobRow, account_id: AccountId, error: CallError) -> Error {
-        if matches!(error, CallError::Unauthorized { .. } | CallError::Forbidden { .. } | CallError::PaymentRequired { .. }) {
+        if matches!(
+            error,
+            CallError::Unauthorized { .. } | CallError::Forbidden { .. } | CallError::PaymentRequired { .. }
+        ) {
             let reason = error.to_string();
             let blocking = async {
                 let mut tx = self.db.begin(&row.actor()?).await?;

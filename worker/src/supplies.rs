@@ -60,7 +60,10 @@ async fn close(ctx: &Ctx, row: &JobRow, task: &Task, result: Result<()>) -> Resu
 }
 
 fn number(task: &Task) -> Result<&WbSupplyId> {
-    task.supply.wb_supply_id.as_ref().ok_or_else(|| Error::refused(Refusal::SupplyNotReady, "the supply is not yet created at Wildberries"))
+    task.supply
+        .wb_supply_id
+        .as_ref()
+        .ok_or_else(|| Error::refused(Refusal::SupplyNotReady, "the supply is not yet created at Wildberries"))
 }
 
 async fn publish(ctx: &Ctx, row: &JobRow, task: &Task, seller: &Seller) -> Result<()> {
@@ -87,13 +90,20 @@ async fn publish(ctx: &Ctx, row: &JobRow, task: &Task, seller: &Seller) -> Resul
         return Ok(());
     }
     let why = refused.unwrap_or_else(|| "they are not in the supply although Wildberries accepted them".to_owned());
-    Err(Error::refused(Refusal::SupplyRefused, format!("orders {} were not taken into the supply ({why})", outside.join(", "))))
+    Err(Error::refused(
+        Refusal::SupplyRefused,
+        format!("orders {} were not taken into the supply ({why})", outside.join(", ")),
+    ))
 }
 
 /// Creating is not idempotent at Wildberries: unless this is surely the first try, the supply is looked for by its name.
 async fn create(ctx: &Ctx, row: &JobRow, task: &Task, seller: &Seller) -> Result<WbSupplyId> {
     let first_try = row.attempts == 1 && row.created_at == task.supply.created_at;
-    let found = if first_try { Ok(None) } else { seller.find_supply_by_name(&task.supply.name, 0).await.map(|found| found.supply.map(|supply| supply.id)) };
+    let found = if first_try {
+        Ok(None)
+    } else {
+        seller.find_supply_by_name(&task.supply.name, 0).await.map(|found| found.supply.map(|supply| supply.id))
+    };
     let created = match found {
         Ok(Some(id)) => Ok(id),
         Ok(None) => seller.create_supply(&task.supply.name).await,
@@ -122,7 +132,9 @@ async fn inside(ctx: &Ctx, row: &JobRow, task: &Task, seller: &Seller, id: &WbSu
 
 async fn set_shipping(ctx: &Ctx, row: &JobRow, task: &Task, seller: &Seller) -> Result<()> {
     let id = number(task)?;
-    let (Some(date), Some(point), Some(kind)) = (task.supply.shipping_date, task.supply.shipping_point_id, task.supply.shipping_type) else {
+    let (Some(date), Some(point), Some(kind)) =
+        (task.supply.shipping_date, task.supply.shipping_point_id, task.supply.shipping_type)
+    else {
         return Err(Error::Inconsistent(format!("supply {} has no shipping parameters to set", task.supply.id)));
     };
     let theirs = match kind {
@@ -136,8 +148,14 @@ async fn set_shipping(ctx: &Ctx, row: &JobRow, task: &Task, seller: &Seller) -> 
         Ok(seen) => seen,
         Err(error) => return Err(ctx.judge(row, task.supply.account_id, error).await),
     };
-    if seen.shipping_date != Some(date) || seen.shipping_point_id != Some(point) || seen.shipping_type.as_ref() != Some(&theirs) {
-        return Err(Error::refused(Refusal::SupplyRefused, "Wildberries accepted the shipping parameters and does not show them"));
+    if seen.shipping_date != Some(date)
+        || seen.shipping_point_id != Some(point)
+        || seen.shipping_type.as_ref() != Some(&theirs)
+    {
+        return Err(Error::refused(
+            Refusal::SupplyRefused,
+            "Wildberries accepted the shipping parameters and does not show them",
+        ));
     }
     let mut tx = ctx.db.begin(&row.actor()?).await?;
     supplies::record_shipping(&mut tx, task.supply.id).await?;
@@ -163,7 +181,11 @@ async fn deliver(ctx: &Ctx, row: &JobRow, task: &Task, seller: &Seller) -> Resul
     if is_done(ctx, row, task, seller, id).await? {
         return record_delivered(ctx, row, task).await;
     }
-    Err(Error::Unavailable { what: "the delivered supply at Wildberries", retry_after: Some(Duration::from_secs(2)), source: None })
+    Err(Error::Unavailable {
+        what: "the delivered supply at Wildberries",
+        retry_after: Some(Duration::from_secs(2)),
+        source: None,
+    })
 }
 
 async fn is_done(ctx: &Ctx, row: &JobRow, task: &Task, seller: &Seller, id: &WbSupplyId) -> Result<bool> {

@@ -10,7 +10,9 @@ use shared::ids::{AccountId, SyncRunId, WbOrderId};
 use shared::jobs::JobRow;
 use shared::orders::{self, OrderFacts, StatusFacts};
 use shared::supplies;
-use shared::sync::{self, Counters, PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses, SyncKind};
+use shared::sync::{
+    self, Counters, PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses, SyncKind,
+};
 use shared::wildberries::{CallError, CardsCursor, Order, OrderStatuses, Seller, Unreadable};
 use shared::{Error, Result, products, warehouses};
 use tokio::time::Instant;
@@ -41,7 +43,13 @@ struct Pull<'a> {
 }
 
 impl<'a> Pull<'a> {
-    async fn begin(ctx: &'a Ctx, row: &'a JobRow, account_id: AccountId, kind: SyncKind, run: Option<SyncRunId>) -> Result<Self> {
+    async fn begin(
+        ctx: &'a Ctx,
+        row: &'a JobRow,
+        account_id: AccountId,
+        kind: SyncKind,
+        run: Option<SyncRunId>,
+    ) -> Result<Self> {
         if let Some(run) = run {
             let mut tx = ctx.db.begin(&row.actor()?).await?;
             sync::begin(&mut tx, run).await?;
@@ -107,7 +115,8 @@ impl<'a> Pull<'a> {
         match self.run {
             Some(run) => sync::finish(&mut tx, run, None).await?,
             None if self.found.added + self.found.changed + self.found.failed > 0 => {
-                sync::note_passing(&mut tx, self.account_id, self.kind, self.row.id, self.found, cursor.as_ref()).await?;
+                sync::note_passing(&mut tx, self.account_id, self.kind, self.row.id, self.found, cursor.as_ref())
+                    .await?;
             }
             None => {}
         }
@@ -116,7 +125,11 @@ impl<'a> Pull<'a> {
 
     fn check_turn(&self) -> Result<()> {
         if self.run.is_some() && (Instant::now() > self.until || self.ctx.stop.is_cancelled()) {
-            return Err(Error::Unavailable { what: "the rest of the pages", retry_after: Some(Duration::ZERO), source: None });
+            return Err(Error::Unavailable {
+                what: "the rest of the pages",
+                retry_after: Some(Duration::ZERO),
+                source: None,
+            });
         }
         Ok(())
     }
@@ -170,7 +183,8 @@ impl Run for PullWarehouses {
         let office_facts: Vec<_> = offices.items.iter().map(translate::office).collect();
         let mut tx = pull.tx().await?;
         warehouses::record_wildberries(&mut tx, self.account_id, &facts, &office_facts).await?;
-        let counters = Counters { seen: count(facts.len()), failed: count(found.unreadable.len()), ..Counters::default() };
+        let counters =
+            Counters { seen: count(facts.len()), failed: count(found.unreadable.len()), ..Counters::default() };
         pull.page(&mut tx, &(), counters).await?;
         tx.commit().await?;
         pull.end(None).await
@@ -250,7 +264,12 @@ async fn statuses_of(pull: &Pull<'_>, orders: &[Order]) -> Result<HashMap<WbOrde
     }
 }
 
-async fn keep_orders(pull: &mut Pull<'_>, facts: &[OrderFacts], cursor: &impl Serialize, unreadable: usize) -> Result<()> {
+async fn keep_orders(
+    pull: &mut Pull<'_>,
+    facts: &[OrderFacts],
+    cursor: &impl Serialize,
+    unreadable: usize,
+) -> Result<()> {
     let mut tx = pull.tx().await?;
     let imported = orders::import(&mut tx, pull.account_id, facts).await?;
     let counters = Counters {

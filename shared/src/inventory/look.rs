@@ -191,5 +191,10 @@ pub async fn consistency(tx: &mut EnterpriseTx) -> Result<Consistency> {
             reservations: row.reservations,
         })
         .collect();
-    Ok(Consistency { balances: counts.balances, entries: counts.entries, reservations: counts.reservations, differences })
+    Ok(Consistency {
+        balances: counts.balances,
+        entries: counts.entries,
+        reservations: counts.reservations,
+        differences,
+    })
 }

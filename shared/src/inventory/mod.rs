@@ -123,7 +123,11 @@ pub async fn allot(tx: &mut EnterpriseTx, wanted: &[Wanted]) -> Result<Vec<Allot
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| Allotted { order_id: OrderId(row.order_id), product_id: ProductId(row.product_id), cell_id: row.cell_id })
+        .map(|row| Allotted {
+            order_id: OrderId(row.order_id),
+            product_id: ProductId(row.product_id),
+            cell_id: row.cell_id,
+        })
         .collect())
 }
 
@@ -204,7 +208,12 @@ pub async fn pick(tx: &mut EnterpriseTx, order_id: OrderId, packing: CellId) -> 
     let [unit] = held.as_slice() else {
         return Err(Error::Inconsistent(format!("order {order_id} is picked without a reservation")));
     };
-    write(tx, EntryKind::Pick, &[Moved { order_id, product_id: unit.product_id, from: unit.cell_id.into(), to: packing.into() }]).await?;
+    write(
+        tx,
+        EntryKind::Pick,
+        &[Moved { order_id, product_id: unit.product_id, from: unit.cell_id.into(), to: packing.into() }],
+    )
+    .await?;
     reserve(tx, &[Allotted { order_id, product_id: unit.product_id, cell_id: packing }]).await
 }
 
@@ -234,15 +243,24 @@ pub async fn expect_return(tx: &mut EnterpriseTx, order_id: OrderId) -> Result<(
 }
 
 async fn on_from_delivery(tx: &mut EnterpriseTx, order_id: OrderId, kind: EntryKind, to: Outside) -> Result<()> {
-    let shipped = sqlx::query_scalar!("SELECT product_id FROM stock_entries WHERE order_id = $1 AND kind = 'ship'", order_id as _)
-        .fetch_optional(tx.conn())
-        .await?;
+    let shipped = sqlx::query_scalar!(
+        "SELECT product_id FROM stock_entries WHERE order_id = $1 AND kind = 'ship'",
+        order_id as _
+    )
+    .fetch_optional(tx.conn())
+    .await?;
     let Some(product_id) = shipped else { return Ok(()) };
     write(tx, kind, &[Moved { order_id, product_id, from: Outside::InDelivery.into(), to: to.into() }]).await
 }
 
 /// Puts a picked unit of a cancelled order back into a cell.
-pub async fn put_back(tx: &mut EnterpriseTx, order_id: OrderId, product_id: ProductId, from: CellId, to: CellId) -> Result<()> {
+pub async fn put_back(
+    tx: &mut EnterpriseTx,
+    order_id: OrderId,
+    product_id: ProductId,
+    from: CellId,
+    to: CellId,
+) -> Result<()> {
     write(tx, EntryKind::PutBack, &[Moved { order_id, product_id, from: from.into(), to: to.into() }]).await
 }
 
@@ -330,4 +348,3 @@ async fn write(tx: &mut EnterpriseTx, kind: EntryKind, moved: &[Moved]) -> Resul
     .await?;
     Ok(())
 }
-

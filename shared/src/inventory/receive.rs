@@ -52,7 +52,12 @@ pub struct Received {
 pub const MAX_LINES: usize = 1000;
 
 /// Posts a goods receipt into storage cells.
-pub async fn receive(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, number: &str, lines: &[ReceiptLine]) -> Result<Received> {
+pub async fn receive(
+    tx: &mut EnterpriseTx,
+    warehouse_id: WarehouseId,
+    number: &str,
+    lines: &[ReceiptLine],
+) -> Result<Received> {
     tx.require(Permission::ReceiveGoods)?;
     warehouses::get(tx, warehouse_id).await?;
     let number = number.trim();
@@ -82,7 +87,9 @@ pub async fn receive(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, number: &
     )
     .fetch_one(tx.conn())
     .await
-    .refused_on("goods_receipts_number_key", Refusal::GoodsReceiptNumberTaken, || format!("goods receipt {number} is already posted"))?;
+    .refused_on("goods_receipts_number_key", Refusal::GoodsReceiptNumberTaken, || {
+        format!("goods receipt {number} is already posted")
+    })?;
     sqlx::query!(
         "INSERT INTO stock_entries (enterprise_id, id, product_id, from_outside, to_cell_id, quantity, kind, receipt_id, actor, occurred_at)
          SELECT $1, e.id, e.product_id, 'supplier', e.cell_id, e.quantity, $2, $3, $4, $5
@@ -103,7 +110,11 @@ pub async fn receive(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, number: &
 }
 
 /// Finds every line's cell and product before anything is written, and names the first line that is wrong.
-async fn resolve(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, lines: &[ReceiptLine]) -> Result<(Vec<CellId>, Vec<ProductId>)> {
+async fn resolve(
+    tx: &mut EnterpriseTx,
+    warehouse_id: WarehouseId,
+    lines: &[ReceiptLine],
+) -> Result<(Vec<CellId>, Vec<ProductId>)> {
     let barcodes: Vec<_> = lines.iter().map(|line| line.barcode.clone()).collect();
     let by_barcode = products::by_barcodes(tx, &barcodes).await?;
     let codes: Vec<_> = lines.iter().map(|line| line.cell.clone()).collect();
@@ -121,10 +132,16 @@ async fn resolve(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, lines: &[Rece
             return Err(Error::invalid(format!("lines.{index}.quantity"), "must be between 1 and 1000000"));
         }
         cells.push(*by_code.get(&line.cell).ok_or_else(|| {
-            Error::refused(Refusal::CellUnknown, format!("line {}: the warehouse has no storage cell {}", index + 1, line.cell))
+            Error::refused(
+                Refusal::CellUnknown,
+                format!("line {}: the warehouse has no storage cell {}", index + 1, line.cell),
+            )
         })?);
         products.push(*by_barcode.get(&line.barcode).ok_or_else(|| {
-            Error::refused(Refusal::BarcodeUnknown, format!("line {}: no product has the barcode {}", index + 1, line.barcode))
+            Error::refused(
+                Refusal::BarcodeUnknown,
+                format!("line {}: no product has the barcode {}", index + 1, line.barcode),
+            )
         })?);
     }
     Ok((cells, products))

@@ -206,7 +206,8 @@ pub struct JobFilter {
 impl JobRow {
     /// The actor that a job of an enterprise works as.
     pub fn actor(&self) -> Result<Actor> {
-        let enterprise_id = self.enterprise_id.ok_or_else(|| Error::Inconsistent(format!("job {} has no enterprise", self.id)))?;
+        let enterprise_id =
+            self.enterprise_id.ok_or_else(|| Error::Inconsistent(format!("job {} has no enterprise", self.id)))?;
         Ok(Actor::job(enterprise_id, self.kind.clone()))
     }
 

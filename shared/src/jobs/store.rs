@@ -148,7 +148,12 @@ pub(super) async fn list(
     .await?)
 }
 
-pub(super) async fn cancel(conn: &mut PgConnection, enterprise_id: EnterpriseId, id: JobId, now: DateTime<Utc>) -> Result<bool> {
+pub(super) async fn cancel(
+    conn: &mut PgConnection,
+    enterprise_id: EnterpriseId,
+    id: JobId,
+    now: DateTime<Utc>,
+) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE jobs SET state = 'cancelled', finished_at = $3
          WHERE enterprise_id = $1 AND id = $2 AND state IN ('queued', 'sent')",

@@ -2,9 +2,9 @@
 //! `sync::follow`'s business.
 
 use super::OrderStatus;
+use crate::Result;
 use crate::db::EnterpriseTx;
 use crate::ids::{AccountId, OrderId, ProductId, WarehouseId, WbOrderId};
-use crate::Result;
 
 /// The two statuses that Wildberries keeps, exactly as it names them.
 #[derive(Clone, Debug)]
@@ -31,7 +31,9 @@ impl StatusFacts {
 
 /// A cancellation by the buyer or by Wildberries shows in `wbStatus` alone; unknown words that begin like one count too.
 pub(super) fn is_cancelled(supplier_status: &str, wb_status: &str) -> bool {
-    supplier_status.starts_with("cancel") || wb_status.starts_with("cancel") || matches!(wb_status, "declined_by_client" | "defect")
+    supplier_status.starts_with("cancel")
+        || wb_status.starts_with("cancel")
+        || matches!(wb_status, "declined_by_client" | "defect")
 }
 
 pub(super) fn is_shipped(supplier_status: &str, wb_status: &str) -> bool {
@@ -39,7 +41,12 @@ pub(super) fn is_shipped(supplier_status: &str, wb_status: &str) -> bool {
 }
 
 /// The orders that Wildberries may still change, from a number on.
-pub async fn followed(tx: &mut EnterpriseTx, account_id: AccountId, after: Option<WbOrderId>, limit: i64) -> Result<Vec<WbOrderId>> {
+pub async fn followed(
+    tx: &mut EnterpriseTx,
+    account_id: AccountId,
+    after: Option<WbOrderId>,
+    limit: i64,
+) -> Result<Vec<WbOrderId>> {
     Ok(sqlx::query_scalar!(
         "SELECT wb_order_id FROM orders
          WHERE account_id = $1 AND status NOT IN ('delivered', 'cancelled', 'returned', 'impossible') AND wb_order_id > $2
@@ -68,7 +75,11 @@ pub struct Changed {
 }
 
 /// Keeps the statuses and returns the orders, locked, whose statuses are news.
-pub async fn record_statuses(tx: &mut EnterpriseTx, account_id: AccountId, facts: &[StatusFacts]) -> Result<Vec<Changed>> {
+pub async fn record_statuses(
+    tx: &mut EnterpriseTx,
+    account_id: AccountId,
+    facts: &[StatusFacts],
+) -> Result<Vec<Changed>> {
     let now = tx.now().await?;
     let numbers: Vec<_> = facts.iter().map(|fact| fact.wb_order_id.0).collect();
     // Locked in one order by everybody, before anything is written.

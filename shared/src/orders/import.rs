@@ -82,16 +82,20 @@ pub async fn import(tx: &mut EnterpriseTx, account_id: AccountId, facts: &[Order
     let wanted: Vec<_> = placed
         .iter()
         .filter(|order| initial(&facts[order.facts]).is_none())
-        .filter_map(|order| Some(Wanted { order_id: order.id, product_id: order.product_id?, warehouse_id: order.warehouse_id? }))
+        .filter_map(|order| {
+            Some(Wanted { order_id: order.id, product_id: order.product_id?, warehouse_id: order.warehouse_id? })
+        })
         .collect();
     let mut allotted = inventory::allot(tx, &wanted).await?;
     let found: HashSet<_> = allotted.iter().map(|unit| unit.order_id).collect();
     for order in &mut placed {
-        order.status = initial(&facts[order.facts]).unwrap_or(match (found.contains(&order.id), order.product_id.is_some() && order.warehouse_id.is_some()) {
-            (true, _) => OrderStatus::Reserved,
-            (false, true) => OrderStatus::OutOfStock,
-            (false, false) => OrderStatus::New,
-        });
+        order.status = initial(&facts[order.facts]).unwrap_or(
+            match (found.contains(&order.id), order.product_id.is_some() && order.warehouse_id.is_some()) {
+                (true, _) => OrderStatus::Reserved,
+                (false, true) => OrderStatus::OutOfStock,
+                (false, false) => OrderStatus::New,
+            },
+        );
     }
     let written = insert(tx, account_id, facts, &placed).await?;
     placed.retain(|order| written.contains(&order.id));
@@ -134,22 +138,32 @@ async fn only_unknown(tx: &mut EnterpriseTx, account_id: AccountId, facts: &[Ord
     Ok((0..facts.len()).filter(|index| seen.insert(facts[*index].wb_order_id)).collect())
 }
 
-async fn resolve(tx: &mut EnterpriseTx, account_id: AccountId, facts: &[OrderFacts], fresh: Vec<usize>) -> Result<Vec<Placed>> {
+async fn resolve(
+    tx: &mut EnterpriseTx,
+    account_id: AccountId,
+    facts: &[OrderFacts],
+    fresh: Vec<usize>,
+) -> Result<Vec<Placed>> {
     let sizes: Vec<_> = fresh.iter().map(|index| facts[*index].chrt_id.0).collect();
-    let products: HashMap<_, _> =
-        sqlx::query!(r#"SELECT chrt_id AS "chrt_id!: ChrtId", id FROM products WHERE account_id = $1 AND chrt_id = ANY($2)"#, account_id as _, &sizes)
-            .fetch_all(tx.conn())
-            .await?
-            .into_iter()
-            .map(|row| (row.chrt_id, row.id))
-            .collect();
-    let warehouses: HashMap<_, _> =
-        sqlx::query!("SELECT wb_warehouse_id, warehouse_id FROM wildberries_warehouses WHERE account_id = $1", account_id as _)
-            .fetch_all(tx.conn())
-            .await?
-            .into_iter()
-            .map(|row| (row.wb_warehouse_id, row.warehouse_id))
-            .collect();
+    let products: HashMap<_, _> = sqlx::query!(
+        r#"SELECT chrt_id AS "chrt_id!: ChrtId", id FROM products WHERE account_id = $1 AND chrt_id = ANY($2)"#,
+        account_id as _,
+        &sizes
+    )
+    .fetch_all(tx.conn())
+    .await?
+    .into_iter()
+    .map(|row| (row.chrt_id, row.id))
+    .collect();
+    let warehouses: HashMap<_, _> = sqlx::query!(
+        "SELECT wb_warehouse_id, warehouse_id FROM wildberries_warehouses WHERE account_id = $1",
+        account_id as _
+    )
+    .fetch_all(tx.conn())
+    .await?
+    .into_iter()
+    .map(|row| (row.wb_warehouse_id, row.warehouse_id))
+    .collect();
     let place = |index: usize| {
         let order = &facts[index];
         Placed {
@@ -163,7 +177,12 @@ async fn resolve(tx: &mut EnterpriseTx, account_id: AccountId, facts: &[OrderFac
     Ok(fresh.into_iter().map(place).collect())
 }
 
-async fn insert(tx: &mut EnterpriseTx, account_id: AccountId, facts: &[OrderFacts], placed: &[Placed]) -> Result<HashSet<OrderId>> {
+async fn insert(
+    tx: &mut EnterpriseTx,
+    account_id: AccountId,
+    facts: &[OrderFacts],
+    placed: &[Placed],
+) -> Result<HashSet<OrderId>> {
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
     let rows: Vec<_> = placed.iter().map(|order| (order, &facts[order.facts])).collect();
     let marks: Vec<_> = rows.iter().map(|(_, facts)| facts.required_marks.join(",")).collect();
@@ -219,7 +238,13 @@ async fn insert(tx: &mut EnterpriseTx, account_id: AccountId, facts: &[OrderFact
 async fn write_history(tx: &mut EnterpriseTx, placed: &[Placed]) -> Result<()> {
     let all: Vec<_> = placed.iter().map(|order| order.id).collect();
     store::write_history(tx, &all, None, OrderStatus::New, None).await?;
-    for status in [OrderStatus::Reserved, OrderStatus::OutOfStock, OrderStatus::Shipped, OrderStatus::Delivered, OrderStatus::Cancelled] {
+    for status in [
+        OrderStatus::Reserved,
+        OrderStatus::OutOfStock,
+        OrderStatus::Shipped,
+        OrderStatus::Delivered,
+        OrderStatus::Cancelled,
+    ] {
         let stepped: Vec<_> = placed.iter().filter(|order| order.status == status).map(|order| order.id).collect();
         if !stepped.is_empty() {
             store::write_history(tx, &stepped, Some(OrderStatus::New), status, None).await?;

@@ -71,7 +71,9 @@ impl OrderStatus {
 
     /// Where it may go from here.
     pub fn next(self) -> &'static [Self] {
-        use OrderStatus::{Cancelled, Delivered, Impossible, New, OutOfStock, Packed, Picked, Picking, Reserved, Returned, Shipped};
+        use OrderStatus::{
+            Cancelled, Delivered, Impossible, New, OutOfStock, Packed, Picked, Picking, Reserved, Returned, Shipped,
+        };
         match self {
             New => &[Reserved, OutOfStock, Impossible, Cancelled],
             OutOfStock => &[Reserved, Impossible, Cancelled],
@@ -117,7 +119,13 @@ impl OrderStatus {
 }
 
 /// Moves orders from one status to another and writes their history lines. Fails if one of them is not there any more.
-pub async fn step(tx: &mut EnterpriseTx, orders: &[OrderId], from: OrderStatus, to: OrderStatus, comment: Option<&str>) -> Result<()> {
+pub async fn step(
+    tx: &mut EnterpriseTx,
+    orders: &[OrderId],
+    from: OrderStatus,
+    to: OrderStatus,
+    comment: Option<&str>,
+) -> Result<()> {
     from.check(to)?;
     store::step(tx, orders, from, to, comment).await
 }

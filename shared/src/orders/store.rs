@@ -15,9 +15,13 @@ pub(super) struct Locked {
 }
 
 pub(super) async fn lock(tx: &mut EnterpriseTx, id: OrderId) -> Result<Option<Locked>> {
-    Ok(sqlx::query_as!(Locked, "SELECT id, status, product_id, warehouse_id FROM orders WHERE id = $1 FOR NO KEY UPDATE", id as _)
-        .fetch_optional(tx.conn())
-        .await?)
+    Ok(sqlx::query_as!(
+        Locked,
+        "SELECT id, status, product_id, warehouse_id FROM orders WHERE id = $1 FOR NO KEY UPDATE",
+        id as _
+    )
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 pub(super) async fn lock_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) -> Result<Vec<Locked>> {
@@ -55,7 +59,12 @@ pub(super) async fn step(
     .await?
     .rows_affected();
     if usize::try_from(moved) != Ok(orders.len()) {
-        return Err(Error::Inconsistent(format!("{moved} of {} orders went from {} to {}", orders.len(), from.name(), to.name())));
+        return Err(Error::Inconsistent(format!(
+            "{moved} of {} orders went from {} to {}",
+            orders.len(),
+            from.name(),
+            to.name()
+        )));
     }
     write_history(tx, orders, Some(from), to, comment).await
 }

@@ -130,9 +130,20 @@ pub async fn open_lane(tx: &mut EnterpriseTx, printer_id: PrinterId) -> Result<O
             (Some(part_a), Some(part_b), Some(barcode), Some(svg)) => Some(Sticker { part_a, part_b, barcode, svg }),
             _ => None,
         };
-        let subject = match (row.order_id, row.wb_order_id, row.order_account, row.supply_id, row.wb_supply_id, row.supply_account) {
-            (Some(id), Some(wb_order_id), Some(account_id), ..) => Subject::Order { id, wb_order_id, account_id, sticker },
-            (_, _, _, Some(id), Some(wb_supply_id), Some(account_id)) => Subject::Supply { id, wb_supply_id, account_id },
+        let subject = match (
+            row.order_id,
+            row.wb_order_id,
+            row.order_account,
+            row.supply_id,
+            row.wb_supply_id,
+            row.supply_account,
+        ) {
+            (Some(id), Some(wb_order_id), Some(account_id), ..) => {
+                Subject::Order { id, wb_order_id, account_id, sticker }
+            }
+            (_, _, _, Some(id), Some(wb_supply_id), Some(account_id)) => {
+                Subject::Supply { id, wb_supply_id, account_id }
+            }
             _ => return Err(Error::Inconsistent(format!("label {} shows nothing", row.id))),
         };
         items.push(LaneItem { id: row.id, position: row.position, subject });
@@ -143,9 +154,13 @@ pub async fn open_lane(tx: &mut EnterpriseTx, printer_id: PrinterId) -> Result<O
 /// Stickers are being fetched for it.
 pub async fn note_rendering(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<()> {
     let now = tx.now().await?;
-    sqlx::query!("UPDATE print_jobs SET status = 'rendering', changed_at = $2 WHERE id = $1 AND status = 'queued'", id as _, now)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query!(
+        "UPDATE print_jobs SET status = 'rendering', changed_at = $2 WHERE id = $1 AND status = 'queued'",
+        id as _,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
@@ -173,17 +188,30 @@ pub async fn store_stickers(tx: &mut EnterpriseTx, stickers: &[(OrderId, Sticker
 
 /// It cannot be printed, and nothing of it was begun: everything that waits fails, with the reason.
 pub async fn refuse_job(tx: &mut EnterpriseTx, id: PrintJobId, code: &str, detail: &str) -> Result<()> {
-    sqlx::query!("UPDATE print_items SET status = 'failed', reason = $2 WHERE print_job_id = $1 AND status = 'queued'", id as _, detail)
+    sqlx::query!(
+        "UPDATE print_items SET status = 'failed', reason = $2 WHERE print_job_id = $1 AND status = 'queued'",
+        id as _,
+        detail
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!("UPDATE print_jobs SET fault_code = $2, fault_detail = $3 WHERE id = $1", id as _, code, detail)
         .execute(tx.conn())
         .await?;
-    sqlx::query!("UPDATE print_jobs SET fault_code = $2, fault_detail = $3 WHERE id = $1", id as _, code, detail).execute(tx.conn()).await?;
     settle_job(tx, id).await
 }
 
 /// The printer cannot print at the moment; job and printer say why, and nothing was sent.
-pub async fn note_fault(tx: &mut EnterpriseTx, printer_id: PrinterId, id: PrintJobId, fault: Option<(&str, &str)>) -> Result<()> {
+pub async fn note_fault(
+    tx: &mut EnterpriseTx,
+    printer_id: PrinterId,
+    id: PrintJobId,
+    fault: Option<(&str, &str)>,
+) -> Result<()> {
     let (code, detail) = fault.unzip();
-    sqlx::query!("UPDATE print_jobs SET fault_code = $2, fault_detail = $3 WHERE id = $1", id as _, code, detail).execute(tx.conn()).await?;
+    sqlx::query!("UPDATE print_jobs SET fault_code = $2, fault_detail = $3 WHERE id = $1", id as _, code, detail)
+        .execute(tx.conn())
+        .await?;
     sqlx::query!("UPDATE printers SET fault_code = $2, fault_detail = $3 WHERE id = $1", printer_id as _, code, detail)
         .execute(tx.conn())
         .await?;
@@ -191,7 +219,13 @@ pub async fn note_fault(tx: &mut EnterpriseTx, printer_id: PrinterId, id: PrintJ
 }
 
 /// Committed before the first byte leaves. `false`: somebody took the label back, do not send it.
-pub async fn begin_item(tx: &mut EnterpriseTx, job: PrintJobId, item: PrintItemId, sha256: &[u8], counter: Option<u64>) -> Result<bool> {
+pub async fn begin_item(
+    tx: &mut EnterpriseTx,
+    job: PrintJobId,
+    item: PrintItemId,
+    sha256: &[u8],
+    counter: Option<u64>,
+) -> Result<bool> {
     let now = tx.now().await?;
     let begun = sqlx::query!(
         "UPDATE print_items AS i SET status = 'sending', attempts = i.attempts + 1, payload_sha256 = $2, counter_before = $3, sent_at = $4
@@ -205,7 +239,9 @@ pub async fn begin_item(tx: &mut EnterpriseTx, job: PrintJobId, item: PrintItemI
     .execute(tx.conn())
     .await?
     .rows_affected();
-    sqlx::query!("UPDATE print_jobs SET status = 'sending', changed_at = $2 WHERE id = $1", job as _, now).execute(tx.conn()).await?;
+    sqlx::query!("UPDATE print_jobs SET status = 'sending', changed_at = $2 WHERE id = $1", job as _, now)
+        .execute(tx.conn())
+        .await?;
     if begun == 0 {
         sqlx::query!(
             "UPDATE print_items SET status = 'cancelled', reason = 'the order was cancelled' WHERE id = $1 AND status = 'queued'",
@@ -234,23 +270,31 @@ pub async fn finish_item(tx: &mut EnterpriseTx, item: PrintItemId, proof: Proof,
 
 /// Not a single byte left: the label waits again.
 pub async fn undo_item(tx: &mut EnterpriseTx, item: PrintItemId) -> Result<()> {
-    sqlx::query!("UPDATE print_items SET status = 'queued', sent_at = NULL WHERE id = $1 AND status = 'sending'", item as _)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query!(
+        "UPDATE print_items SET status = 'queued', sent_at = NULL WHERE id = $1 AND status = 'sending'",
+        item as _
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
 /// Bytes left and nobody knows what came of them.
 pub async fn item_uncertain(tx: &mut EnterpriseTx, item: PrintItemId, reason: &str) -> Result<()> {
-    sqlx::query!("UPDATE print_items SET status = 'uncertain', reason = $2 WHERE id = $1 AND status = 'sending'", item as _, reason)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query!(
+        "UPDATE print_items SET status = 'uncertain', reason = $2 WHERE id = $1 AND status = 'sending'",
+        item as _,
+        reason
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
 /// The print job is what its labels are.
 pub async fn settle_job(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<()> {
-    let rows = sqlx::query!("SELECT status FROM print_items WHERE print_job_id = $1", id as _).fetch_all(tx.conn()).await?;
+    let rows =
+        sqlx::query!("SELECT status FROM print_items WHERE print_job_id = $1", id as _).fetch_all(tx.conn()).await?;
     let any = |status: ItemStatus| rows.iter().any(|row| row.status == status);
     let status = if any(ItemStatus::Uncertain) {
         PrintStatus::Uncertain
@@ -264,8 +308,13 @@ pub async fn settle_job(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<()> {
         PrintStatus::Cancelled
     };
     let now = tx.now().await?;
-    sqlx::query!("UPDATE print_jobs SET status = $2, changed_at = $3 WHERE id = $1", id as _, status as PrintStatus, now)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query!(
+        "UPDATE print_jobs SET status = $2, changed_at = $3 WHERE id = $1",
+        id as _,
+        status as PrintStatus,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }

@@ -135,13 +135,19 @@ pub async fn items(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<Vec<PrintIte
 }
 
 pub(super) async fn live_of_request(tx: &mut EnterpriseTx, request_id: RequestId) -> Result<Option<PrintJobId>> {
-    Ok(sqlx::query_scalar!("SELECT id FROM print_jobs WHERE request_id = $1 AND status NOT IN ('failed', 'cancelled')", request_id as _)
-        .fetch_optional(tx.conn())
-        .await?)
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM print_jobs WHERE request_id = $1 AND status NOT IN ('failed', 'cancelled')",
+        request_id as _
+    )
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 pub(super) async fn live_of_supply(tx: &mut EnterpriseTx, supply_id: SupplyId) -> Result<Option<PrintJobId>> {
-    Ok(sqlx::query_scalar!("SELECT id FROM print_jobs WHERE supply_id = $1 AND status NOT IN ('failed', 'cancelled')", supply_id as _)
-        .fetch_optional(tx.conn())
-        .await?)
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM print_jobs WHERE supply_id = $1 AND status NOT IN ('failed', 'cancelled')",
+        supply_id as _
+    )
+    .fetch_optional(tx.conn())
+    .await?)
 }

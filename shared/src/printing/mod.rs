@@ -23,8 +23,8 @@ use crate::supplies::{self, SupplyStatus};
 use crate::{Error, Refusal, Result, requests};
 
 pub use lane::{
-    Lane, LaneHold, LaneItem, Sticker, Subject, begin_item, finish_item, hold_lane, item_uncertain, note_fault, note_rendering, open_lane, refuse_job,
-    settle_job, store_stickers, sweep_lane, undo_item,
+    Lane, LaneHold, LaneItem, Sticker, Subject, begin_item, finish_item, hold_lane, item_uncertain, note_fault,
+    note_rendering, open_lane, refuse_job, settle_job, store_stickers, sweep_lane, undo_item,
 };
 pub use look::{PrintItem, PrintJob, PrintJobFilter, get, items, list};
 pub use printers::{NewPrinter, Printer, add, get_printer, list_printers};
@@ -153,7 +153,8 @@ pub async fn request_stickers(tx: &mut EnterpriseTx, request_id: RequestId, prin
         return Err(Error::refused(Refusal::OrderHasNoSticker, "no order of the request is picked yet"));
     }
     // Wildberries gives a sticker only once the order is in a supply.
-    let missing: Vec<_> = rows.iter().filter(|row| row.in_supply_at.is_none()).map(|row| row.wb_order_id.to_string()).collect();
+    let missing: Vec<_> =
+        rows.iter().filter(|row| row.in_supply_at.is_none()).map(|row| row.wb_order_id.to_string()).collect();
     if !missing.is_empty() {
         return Err(Error::refused(Refusal::OrderHasNoSticker, format!("not in a supply yet: {}", missing.join(", "))));
     }
@@ -170,7 +171,10 @@ pub async fn request_supply_qr(tx: &mut EnterpriseTx, supply_id: SupplyId, print
     get_printer(tx, printer_id).await?;
     let supply = supplies::get(tx, supply_id).await?;
     if !matches!(supply.status, SupplyStatus::Delivering | SupplyStatus::Accepted) {
-        return Err(Error::refused(Refusal::SupplyNotReady, "Wildberries gives the QR code only after the supply is handed to delivery"));
+        return Err(Error::refused(
+            Refusal::SupplyNotReady,
+            "Wildberries gives the QR code only after the supply is handed to delivery",
+        ));
     }
     if let Some(job) = look::live_of_supply(tx, supply_id).await? {
         return get(tx, job).await;
@@ -182,7 +186,12 @@ pub async fn request_supply_qr(tx: &mut EnterpriseTx, supply_id: SupplyId, print
 }
 
 /// A person says what became of an uncertain label; the lane goes on.
-pub async fn resolve(tx: &mut EnterpriseTx, id: PrintJobId, item_id: PrintItemId, verdict: Verdict) -> Result<PrintJob> {
+pub async fn resolve(
+    tx: &mut EnterpriseTx,
+    id: PrintJobId,
+    item_id: PrintItemId,
+    verdict: Verdict,
+) -> Result<PrintJob> {
     tx.require(Permission::PrintLabels)?;
     let job = get(tx, id).await?;
     let now = tx.now().await?;
@@ -210,7 +219,11 @@ pub async fn resolve(tx: &mut EnterpriseTx, id: PrintJobId, item_id: PrintItemId
     };
     if resolved.rows_affected() == 0 {
         let there = items(tx, id).await?.iter().any(|item| item.id == item_id);
-        return Err(if there { Error::refused(Refusal::PrintItemNotUncertain, "the label is not uncertain") } else { Error::NotFound("label") });
+        return Err(if there {
+            Error::refused(Refusal::PrintItemNotUncertain, "the label is not uncertain")
+        } else {
+            Error::NotFound("label")
+        });
     }
     settle_job(tx, id).await?;
     tx.enqueue(&RunLane { printer_id: job.printer_id }).await?;
@@ -221,9 +234,12 @@ pub async fn resolve(tx: &mut EnterpriseTx, id: PrintJobId, item_id: PrintItemId
 pub async fn cancel(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<PrintJob> {
     tx.require(Permission::PrintLabels)?;
     get(tx, id).await?;
-    let cancelled = sqlx::query!("UPDATE print_items SET status = 'cancelled' WHERE print_job_id = $1 AND status = 'queued'", id as _)
-        .execute(tx.conn())
-        .await?;
+    let cancelled = sqlx::query!(
+        "UPDATE print_items SET status = 'cancelled' WHERE print_job_id = $1 AND status = 'queued'",
+        id as _
+    )
+    .execute(tx.conn())
+    .await?;
     if cancelled.rows_affected() == 0 {
         return Err(Error::refused(Refusal::PrintJobNotCancellable, "every label is already sent or settled"));
     }
@@ -238,7 +254,8 @@ async fn insert(
     request_id: Option<RequestId>,
     supply_id: Option<SupplyId>,
 ) -> Result<PrintJobId> {
-    let (id, enterprise_id, actor, now) = (PrintJobId::new(), tx.enterprise_id(), tx.actor().to_string(), tx.now().await?);
+    let (id, enterprise_id, actor, now) =
+        (PrintJobId::new(), tx.enterprise_id(), tx.actor().to_string(), tx.now().await?);
     sqlx::query!(
         "INSERT INTO print_jobs (enterprise_id, id, printer_id, kind, request_id, supply_id, status, actor, created_at, changed_at)
          VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $8)",
@@ -256,7 +273,12 @@ async fn insert(
     Ok(id)
 }
 
-async fn insert_items(tx: &mut EnterpriseTx, id: PrintJobId, orders: &[OrderId], supply_id: Option<SupplyId>) -> Result<()> {
+async fn insert_items(
+    tx: &mut EnterpriseTx,
+    id: PrintJobId,
+    orders: &[OrderId],
+    supply_id: Option<SupplyId>,
+) -> Result<()> {
     let enterprise_id = tx.enterprise_id();
     let count = orders.len() + usize::from(supply_id.is_some());
     sqlx::query!(

@@ -56,7 +56,11 @@ pub async fn add(tx: &mut EnterpriseTx, new: &NewPrinter) -> Result<Printer> {
     let name = new.name.trim();
     let bounds = [
         ("name", (1..=200).contains(&name.chars().count()), "must have 1 to 200 characters"),
-        ("host", (1..=253).contains(&new.host.len()) && !new.host.contains(char::is_whitespace), "is not a host name or address"),
+        (
+            "host",
+            (1..=253).contains(&new.host.len()) && !new.host.contains(char::is_whitespace),
+            "is not a host name or address",
+        ),
         ("port", (1..=65535).contains(&new.port), "must be between 1 and 65535"),
         ("dpi", (100..=600).contains(&new.dpi), "must be between 100 and 600"),
         ("labelWidthMm", (20..=120).contains(&new.label_width_mm), "must be between 20 and 120"),

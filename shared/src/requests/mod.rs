@@ -154,12 +154,19 @@ pub async fn assign(tx: &mut EnterpriseTx, id: RequestId, assignee: UserId) -> R
 
 /// Moves the request along its machine. A picking request is only put to review when no line is open; cancelling it
 /// gives its unpicked orders back to be picked another time.
-pub async fn move_to(tx: &mut EnterpriseTx, id: RequestId, to: RequestStatus, comment: Option<&str>) -> Result<Request> {
+pub async fn move_to(
+    tx: &mut EnterpriseTx,
+    id: RequestId,
+    to: RequestStatus,
+    comment: Option<&str>,
+) -> Result<Request> {
     tx.require(if to == RequestStatus::Cancelled { Permission::ManageRequests } else { Permission::WorkRequests })?;
     let status = store::lock(tx, id).await?.status;
     status.check(to)?;
     match to {
-        RequestStatus::Assigned => return Err(Error::invalid("status", "name the assignee with POST /requests/{id}/assign")),
+        RequestStatus::Assigned => {
+            return Err(Error::invalid("status", "name the assignee with POST /requests/{id}/assign"));
+        }
         RequestStatus::InReview => {
             let open = store::open_lines(tx, id).await?;
             if open > 0 {
@@ -168,7 +175,8 @@ pub async fn move_to(tx: &mut EnterpriseTx, id: RequestId, to: RequestStatus, co
         }
         RequestStatus::Cancelled => {
             let orders: Vec<OrderId> = store::cancel_pending_lines(tx, id).await?;
-            orders::step(tx, &orders, OrderStatus::Picking, OrderStatus::Reserved, Some("the request was cancelled")).await?;
+            orders::step(tx, &orders, OrderStatus::Picking, OrderStatus::Reserved, Some("the request was cancelled"))
+                .await?;
         }
         RequestStatus::Created | RequestStatus::InProgress | RequestStatus::Rejected | RequestStatus::Completed => {}
     }

@@ -65,7 +65,10 @@ pub async fn create_picking(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<R
 async fn choose(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<Vec<OrderId>> {
     let wanted = new.orders.as_ref().map_or(new.count, Vec::len);
     if wanted == 0 || wanted > MAX_ORDERS {
-        return Err(Error::invalid(if new.orders.is_some() { "orderIds" } else { "count" }, format!("must be 1 to {MAX_ORDERS}")));
+        return Err(Error::invalid(
+            if new.orders.is_some() { "orderIds" } else { "count" },
+            format!("must be 1 to {MAX_ORDERS}"),
+        ));
     }
     let Some(named) = &new.orders else {
         let found = sqlx::query_scalar!(
@@ -93,12 +96,18 @@ async fn choose(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<Vec<OrderId>>
     }
     for row in &rows {
         if row.warehouse_id != Some(new.warehouse_id) {
-            return Err(Error::refused(Refusal::OrderNotPickable, format!("order {} belongs to another warehouse", row.wb_order_id)));
+            return Err(Error::refused(
+                Refusal::OrderNotPickable,
+                format!("order {} belongs to another warehouse", row.wb_order_id),
+            ));
         }
         match row.status {
             OrderStatus::Reserved => {}
             OrderStatus::Picking | OrderStatus::Picked | OrderStatus::Packed => {
-                return Err(Error::refused(Refusal::OrderAlreadyInRequest, format!("order {} is {}", row.wb_order_id, row.status.name())));
+                return Err(Error::refused(
+                    Refusal::OrderAlreadyInRequest,
+                    format!("order {} is {}", row.wb_order_id, row.status.name()),
+                ));
             }
             OrderStatus::Cancelled => {
                 return Err(Error::refused(Refusal::OrderCancelled, format!("order {} is cancelled", row.wb_order_id)));
@@ -109,7 +118,10 @@ async fn choose(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<Vec<OrderId>>
             | OrderStatus::Delivered
             | OrderStatus::Impossible
             | OrderStatus::Returned => {
-                return Err(Error::refused(Refusal::OrderNotPickable, format!("order {} is {}", row.wb_order_id, row.status.name())));
+                return Err(Error::refused(
+                    Refusal::OrderNotPickable,
+                    format!("order {} is {}", row.wb_order_id, row.status.name()),
+                ));
             }
         }
     }

@@ -90,7 +90,9 @@ pub async fn scan(tx: &mut EnterpriseTx, id: RequestId, scan: &Scan) -> Result<S
             None
         }
         ScanKind::Item => {
-            let cell = request.at_cell_id.ok_or_else(|| Error::refused(Refusal::CellNotScanned, "scan the cell you stand at first"))?;
+            let cell = request
+                .at_cell_id
+                .ok_or_else(|| Error::refused(Refusal::CellNotScanned, "scan the cell you stand at first"))?;
             let product_id = products::by_barcode(tx, code).await?;
             Some(take(tx, id, request.warehouse_id, cell, product_id).await?)
         }
@@ -101,7 +103,9 @@ pub async fn scan(tx: &mut EnterpriseTx, id: RequestId, scan: &Scan) -> Result<S
 async fn at_cell(tx: &mut EnterpriseTx, id: RequestId, cell: CellId, code: &str) -> Result<()> {
     let here = open_lines(tx, id).await?.iter().any(|line| line.cell_id == cell);
     if !here {
-        let words = next(tx, id).await?.map_or_else(|| "nothing is left to take".to_owned(), |next| format!("go to {}", next.cell));
+        let words = next(tx, id)
+            .await?
+            .map_or_else(|| "nothing is left to take".to_owned(), |next| format!("go to {}", next.cell));
         return Err(Error::refused(Refusal::WrongCell, format!("nothing of this request lies in {code}: {words}")));
     }
     sqlx::query!("UPDATE requests SET at_cell_id = $2 WHERE id = $1", id as _, cell as _).execute(tx.conn()).await?;
@@ -120,7 +124,10 @@ async fn take(
         return Err(wrong_item(tx, &open, cell, product_id).await?);
     };
     if line.order_status == OrderStatus::Cancelled {
-        return Err(Error::refused(Refusal::OrderCancelled, "STOP: the order was cancelled, leave the item in its cell"));
+        return Err(Error::refused(
+            Refusal::OrderCancelled,
+            "STOP: the order was cancelled, leave the item in its cell",
+        ));
     }
     let (actor, now) = (tx.actor().to_string(), tx.now().await?);
     let packing = warehouses::packing_cell(tx, warehouse_id).await?;

@@ -31,7 +31,9 @@ pub(super) async fn assign(tx: &mut EnterpriseTx, id: RequestId, assignee: UserI
         .execute(tx.conn())
         .await
         .map_err(Error::from)
-        .refused_on("requests_assignee_fkey", Refusal::RequestTransition, || "nobody of the enterprise has this id".to_owned())
+        .refused_on("requests_assignee_fkey", Refusal::RequestTransition, || {
+            "nobody of the enterprise has this id".to_owned()
+        })
         .map_err(|error| match error {
             Error::Refused { .. } => Error::invalid("assigneeId", "is nobody of the enterprise"),
             other => other,

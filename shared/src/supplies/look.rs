@@ -124,7 +124,10 @@ pub async fn history(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Vec<HistoryL
 }
 
 /// The supplies of an account that Wildberries may still close or scan.
-pub async fn open_of_account(tx: &mut EnterpriseTx, account_id: AccountId) -> Result<Vec<(SupplyId, SupplyStatus, WbSupplyId)>> {
+pub async fn open_of_account(
+    tx: &mut EnterpriseTx,
+    account_id: AccountId,
+) -> Result<Vec<(SupplyId, SupplyStatus, WbSupplyId)>> {
     let rows = sqlx::query!(
         r#"SELECT id, status, wb_supply_id AS "wb_supply_id!: WbSupplyId" FROM supplies
            WHERE account_id = $1 AND status IN ('open', 'delivering') AND wb_supply_id IS NOT NULL ORDER BY id"#,

@@ -24,7 +24,8 @@ use crate::{Error, Refusal, Result};
 pub use jobs::{DeliverSupply, PublishSupply, SetShipping};
 pub use look::{HistoryLine, Supply, SupplyFilter, get, history, list, open_of_account};
 pub use record::{
-    Task, note_problem, open_task, record_accepted, record_delivered, record_orders, record_published, record_shipping, ship, ship_from,
+    Task, note_problem, open_task, record_accepted, record_delivered, record_orders, record_published, record_shipping,
+    ship, ship_from,
 };
 
 /// Where a supply is.
@@ -188,8 +189,12 @@ pub async fn set_shipping(
     }
     match supply.status {
         SupplyStatus::Open | SupplyStatus::Delivering => {}
-        SupplyStatus::Draft => return Err(Error::refused(Refusal::SupplyNotReady, "the supply is not yet created at Wildberries")),
-        SupplyStatus::Accepted => return Err(Error::refused(Refusal::SupplyTransition, "Wildberries has already scanned the supply")),
+        SupplyStatus::Draft => {
+            return Err(Error::refused(Refusal::SupplyNotReady, "the supply is not yet created at Wildberries"));
+        }
+        SupplyStatus::Accepted => {
+            return Err(Error::refused(Refusal::SupplyTransition, "Wildberries has already scanned the supply"));
+        }
     }
     sqlx::query!(
         "UPDATE supplies SET shipping_date = $2, shipping_point_id = $3, shipping_type = $4, shipping_set_at = NULL,
@@ -215,7 +220,11 @@ pub async fn deliver(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Promised> {
     }
     let hindrances = look::hindrances(tx, &supply).await?;
     if !hindrances.is_empty() {
-        return Err(Error::Refused { refusal: Refusal::SupplyNotReady, detail: hindrances.join("; "), allowed: Vec::new() });
+        return Err(Error::Refused {
+            refusal: Refusal::SupplyNotReady,
+            detail: hindrances.join("; "),
+            allowed: Vec::new(),
+        });
     }
     let now = tx.now().await?;
     sqlx::query!(
@@ -271,7 +280,9 @@ fn check_candidate(order: &Candidate, first: &Candidate) -> Result<()> {
     let number = order.wb_order_id;
     match order.status {
         OrderStatus::Reserved | OrderStatus::Picking | OrderStatus::Picked | OrderStatus::Packed => {}
-        OrderStatus::Cancelled => return Err(Error::refused(Refusal::OrderCancelled, format!("order {number} is cancelled"))),
+        OrderStatus::Cancelled => {
+            return Err(Error::refused(Refusal::OrderCancelled, format!("order {number} is cancelled")));
+        }
         OrderStatus::New
         | OrderStatus::OutOfStock
         | OrderStatus::Shipped
@@ -285,7 +296,10 @@ fn check_candidate(order: &Candidate, first: &Candidate) -> Result<()> {
         return Err(Error::refused(Refusal::OrderInAnotherSupply, format!("order {number} is already in a supply")));
     }
     if (order.account_id, order.attributes) != (first.account_id, first.attributes) {
-        return Err(Error::refused(Refusal::SupplyMixed, format!("order {number} cannot travel with order {}", first.wb_order_id)));
+        return Err(Error::refused(
+            Refusal::SupplyMixed,
+            format!("order {number} cannot travel with order {}", first.wb_order_id),
+        ));
     }
     Ok(())
 }

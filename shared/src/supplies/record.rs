@@ -69,9 +69,13 @@ pub async fn record_orders(tx: &mut EnterpriseTx, id: SupplyId, seen: &[WbOrderI
 /// Wildberries shows the shipping parameters that were wished for.
 pub async fn record_shipping(tx: &mut EnterpriseTx, id: SupplyId) -> Result<()> {
     let now = tx.now().await?;
-    sqlx::query!("UPDATE supplies SET shipping_set_at = $2, problem_code = NULL, problem_detail = NULL WHERE id = $1", id as _, now)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query!(
+        "UPDATE supplies SET shipping_set_at = $2, problem_code = NULL, problem_detail = NULL WHERE id = $1",
+        id as _,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
@@ -100,7 +104,9 @@ pub async fn record_accepted(tx: &mut EnterpriseTx, id: SupplyId) -> Result<()> 
     let from = status(tx, id).await?;
     if from != SupplyStatus::Accepted {
         let now = tx.now().await?;
-        sqlx::query!("UPDATE supplies SET status = 'accepted', accepted_at = $2 WHERE id = $1", id as _, now).execute(tx.conn()).await?;
+        sqlx::query!("UPDATE supplies SET status = 'accepted', accepted_at = $2 WHERE id = $1", id as _, now)
+            .execute(tx.conn())
+            .await?;
         write_history(tx, id, Some(from), SupplyStatus::Accepted, None).await?;
     }
     Ok(())
@@ -120,15 +126,20 @@ pub async fn note_problem(tx: &mut EnterpriseTx, id: SupplyId, code: &str, detai
 }
 
 pub(super) async fn clear_problem(tx: &mut EnterpriseTx, id: SupplyId) -> Result<()> {
-    sqlx::query!("UPDATE supplies SET problem_code = NULL, problem_detail = NULL WHERE id = $1", id as _).execute(tx.conn()).await?;
+    sqlx::query!("UPDATE supplies SET problem_code = NULL, problem_detail = NULL WHERE id = $1", id as _)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
 /// The orders of a supply that was delivered leave the warehouse.
 pub async fn ship(tx: &mut EnterpriseTx, supply_id: SupplyId) -> Result<usize> {
-    let rows = sqlx::query!("SELECT id, status FROM orders WHERE supply_id = $1 ORDER BY id FOR NO KEY UPDATE", supply_id as _)
-        .fetch_all(tx.conn())
-        .await?;
+    let rows = sqlx::query!(
+        "SELECT id, status FROM orders WHERE supply_id = $1 ORDER BY id FOR NO KEY UPDATE",
+        supply_id as _
+    )
+    .fetch_all(tx.conn())
+    .await?;
     let mut shipped = 0;
     for from in OrderStatus::ALL.into_iter().filter(|status| status.next().contains(&OrderStatus::Shipped)) {
         let orders: Vec<_> = rows.iter().filter(|row| row.status == from).map(|row| row.id).collect();
@@ -144,4 +155,3 @@ pub async fn ship_from(tx: &mut EnterpriseTx, orders: &[OrderId], from: OrderSta
     requests::close_lines(tx, orders).await?;
     orders::step(tx, orders, from, OrderStatus::Shipped, None).await
 }
-

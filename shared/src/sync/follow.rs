@@ -20,11 +20,14 @@ pub struct Followed {
 /// supply that Wildberries closed by itself counts as shipped. Orders whose statuses are as known are not touched.
 pub async fn apply_statuses(tx: &mut EnterpriseTx, account_id: AccountId, facts: &[StatusFacts]) -> Result<Followed> {
     let changed = orders::record_statuses(tx, account_id, facts).await?;
-    let mut followed = Followed { changed: i64::try_from(changed.len()).expect("a page is small"), ..Followed::default() };
+    let mut followed =
+        Followed { changed: i64::try_from(changed.len()).expect("a page is small"), ..Followed::default() };
     for order in &changed {
         let Some(fact) = facts.iter().find(|fact| fact.wb_order_id == order.wb_order_id) else { continue };
         if fact.is_cancelled() {
-            if cancel(tx, order, &format!("supplierStatus {}, wbStatus {}", fact.supplier_status, fact.wb_status)).await? {
+            if cancel(tx, order, &format!("supplierStatus {}, wbStatus {}", fact.supplier_status, fact.wb_status))
+                .await?
+            {
                 followed.cancelled += 1;
             }
         } else {

@@ -21,7 +21,9 @@ use crate::{Result, orders, schedules};
 
 pub use follow::{Followed, apply_statuses};
 pub use jobs::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
-pub use runs::{Counters, SyncRun, SyncRunFilter, begin, finish, get, last_cursor, list, note_page, note_passing, start};
+pub use runs::{
+    Counters, SyncRun, SyncRunFilter, begin, finish, get, last_cursor, list, note_page, note_passing, start,
+};
 
 /// What a sync run pulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]

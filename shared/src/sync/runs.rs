@@ -76,7 +76,8 @@ pub struct SyncRunFilter {
 pub async fn start(tx: &mut EnterpriseTx, account_id: AccountId, kind: SyncKind) -> Result<SyncRun> {
     tx.require(Permission::ManageWildberries)?;
     accounts::get(tx, account_id).await?;
-    let (id, enterprise_id, now, actor) = (SyncRunId::new(), tx.enterprise_id(), tx.now().await?, tx.actor().to_string());
+    let (id, enterprise_id, now, actor) =
+        (SyncRunId::new(), tx.enterprise_id(), tx.now().await?, tx.actor().to_string());
     let run = Some(id);
     let job_id = match kind {
         SyncKind::Catalogue => tx.enqueue(&PullCatalogue { account_id, run }).await?,

@@ -94,15 +94,13 @@ impl Seller {
     pub async fn shipping_points(
         &self,
         supply: &WbSupplyId,
-        city: Option<&str>,
+        city: &str,
         office_types: &[OfficeType],
         date: NaiveDate,
     ) -> Result<Readable<ShippingPoint>, CallError> {
         let path = ["api", "marketplace", "v3", "fbs", "supplies", &supply.0, "shipping-points"];
-        let mut request = Request::read(Group::Orders, Priority::Urgent, &path).query("shippingDt", date);
-        if let Some(city) = city {
-            request = request.query("city", city);
-        }
+        let mut request =
+            Request::read(Group::Orders, Priority::Urgent, &path).query("shippingDt", date).query("city", city);
         if !office_types.is_empty() {
             request =
                 request.query("officeType", office_types.iter().map(OfficeType::as_str).collect::<Vec<_>>().join(","));

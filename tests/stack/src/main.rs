@@ -72,7 +72,13 @@ struct Place {
 
 impl Place {
     fn options(self) -> Options {
-        Options { api_port: Some(self.port), workers: self.workers, data: self.data, variables: demo::rhythm(), ..Options::default() }
+        Options {
+            api_port: Some(self.port),
+            workers: self.workers,
+            data: self.data,
+            variables: demo::rhythm(),
+            ..Options::default()
+        }
     }
 }
 

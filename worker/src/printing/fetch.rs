@@ -25,14 +25,20 @@ pub(super) struct Refused {
 /// Stickers per call: Wildberries' bound.
 const BATCH: usize = 100;
 
-pub(super) async fn pictures<'a>(ctx: &Ctx, row: &JobRow, lane: &'a Lane) -> Result<std::result::Result<Vec<Picture<'a>>, Refused>> {
+pub(super) async fn pictures<'a>(
+    ctx: &Ctx,
+    row: &JobRow,
+    lane: &'a Lane,
+) -> Result<std::result::Result<Vec<Picture<'a>>, Refused>> {
     let fetched = fetch_stickers(ctx, row, lane).await?;
     let mut pictures = Vec::with_capacity(lane.items.len());
     let mut missing = Vec::new();
     for item in &lane.items {
         match &item.subject {
             Subject::Order { id, wb_order_id, sticker, .. } => match sticker.as_ref().or_else(|| fetched.get(id)) {
-                Some(sticker) => pictures.push(Picture { item, svg: sticker.svg.clone(), barcode: Some(sticker.barcode.clone()) }),
+                Some(sticker) => {
+                    pictures.push(Picture { item, svg: sticker.svg.clone(), barcode: Some(sticker.barcode.clone()) })
+                }
                 None => missing.push(wb_order_id.to_string()),
             },
             Subject::Supply { wb_supply_id, account_id, .. } => {
@@ -48,7 +54,10 @@ pub(super) async fn pictures<'a>(ctx: &Ctx, row: &JobRow, lane: &'a Lane) -> Res
     if missing.is_empty() {
         return Ok(Ok(pictures));
     }
-    Ok(Err(Refused { code: "order_has_no_sticker", detail: format!("Wildberries gave no sticker for: {}", missing.join(", ")) }))
+    Ok(Err(Refused {
+        code: "order_has_no_sticker",
+        detail: format!("Wildberries gave no sticker for: {}", missing.join(", ")),
+    }))
 }
 
 /// What passes goes on later, what does not is why the print job fails.
@@ -81,7 +90,15 @@ async fn fetch_stickers(ctx: &Ctx, row: &JobRow, lane: &Lane) -> Result<HashMap<
                 .iter()
                 .filter_map(|(number, id)| {
                     let sticker = stickers.remove(number)?;
-                    Some((*id, Sticker { part_a: sticker.part_a, part_b: sticker.part_b, barcode: sticker.barcode, svg: sticker.file }))
+                    Some((
+                        *id,
+                        Sticker {
+                            part_a: sticker.part_a,
+                            part_b: sticker.part_b,
+                            barcode: sticker.barcode,
+                            svg: sticker.file,
+                        },
+                    ))
                 })
                 .collect();
             let mut tx = ctx.db.begin(&row.actor()?).await?;

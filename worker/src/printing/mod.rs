@@ -48,7 +48,10 @@ async fn open(ctx: &Ctx, row: &JobRow, printer_id: PrinterId) -> Result<Option<L
     let lane = printing::open_lane(&mut tx, printer_id).await?;
     if let Some(lane) = &lane {
         if lane.items.is_empty() {
-            return Err(Error::Inconsistent(format!("print job {} is open and has no label to send", lane.print_job_id)));
+            return Err(Error::Inconsistent(format!(
+                "print job {} is open and has no label to send",
+                lane.print_job_id
+            )));
         }
         printing::note_rendering(&mut tx, lane.print_job_id).await?;
         tx.commit().await?;
@@ -72,7 +75,14 @@ async fn run_job(ctx: &Ctx, row: &JobRow, lane: &Lane, until: Instant) -> Result
         match draw(&lane.printer, picture.svg, picture.barcode).await? {
             Ok(zpl) => labels.push(Label { item: picture.item, zpl }),
             Err((code, why)) => {
-                return refuse(ctx, row, lane, code, &format!("label {} ({}): {why}", picture.item.position, subject(picture.item))).await;
+                return refuse(
+                    ctx,
+                    row,
+                    lane,
+                    code,
+                    &format!("label {} ({}): {why}", picture.item.position, subject(picture.item)),
+                )
+                .await;
             }
         }
     }
@@ -90,7 +100,8 @@ type Drawn = std::result::Result<Vec<u8>, (&'static str, String)>;
 
 /// Draws the label in the printer's dots and reads its code back: a swapped file must not reach paper.
 async fn draw(printer: &Printer, svg: Vec<u8>, barcode: Option<String>) -> Result<Drawn> {
-    let millimetres = |value: i32| u32::try_from(value).map_err(|_| Error::Inconsistent("a label has a negative size".to_owned()));
+    let millimetres =
+        |value: i32| u32::try_from(value).map_err(|_| Error::Inconsistent("a label has a negative size".to_owned()));
     let size = LabelSize {
         width_mm: millimetres(printer.label_width_mm)?,
         height_mm: millimetres(printer.label_height_mm)?,
@@ -209,7 +220,11 @@ async fn fault(ctx: &Ctx, row: &JobRow, lane: &Lane, fault: &transport::PrinterF
     let mut tx = ctx.db.begin(&row.actor()?).await?;
     printing::note_fault(&mut tx, lane.printer.id, lane.print_job_id, Some((fault.code(), fault.title_ru()))).await?;
     tx.commit().await?;
-    Err(Error::Unavailable { what: "the printer", retry_after: Some(ctx.printer_retry), source: Some(fault.title_en().into()) })
+    Err(Error::Unavailable {
+        what: "the printer",
+        retry_after: Some(ctx.printer_retry),
+        source: Some(fault.title_en().into()),
+    })
 }
 
 fn later(what: &'static str, after: Duration) -> Error {

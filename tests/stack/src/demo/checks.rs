@@ -10,7 +10,10 @@ use crate::{Client, Steps};
 
 pub(super) async fn ledger(steps: &mut Steps, walk: &Walk) -> anyhow::Result<()> {
     let proof = steps.step("The ledger sums to the balances, every order is there once", sums(&walk.client)).await?;
-    steps.note(&format!("{} entries, {} balances, {} reservations compared", proof["entries"], proof["balances"], proof["reservations"]));
+    steps.note(&format!(
+        "{} entries, {} balances, {} reservations compared",
+        proof["entries"], proof["balances"], proof["reservations"]
+    ));
     Ok(())
 }
 
@@ -30,7 +33,10 @@ pub async fn sums(client: &Client) -> anyhow::Result<Value> {
     sums.retain(|_, sum| *sum != 0);
     let mut balances = BTreeMap::new();
     for balance in client.all("/inventory").await? {
-        balances.insert((balance["cellId"].to_string(), balance["productId"].to_string()), balance["onHand"].as_i64().unwrap_or_default());
+        balances.insert(
+            (balance["cellId"].to_string(), balance["productId"].to_string()),
+            balance["onHand"].as_i64().unwrap_or_default(),
+        );
     }
     ensure!(sums == balances, "the entries do not sum to the balances");
     let orders = client.all("/orders").await?;

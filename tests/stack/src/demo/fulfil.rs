@@ -21,7 +21,8 @@ pub(super) async fn import(stack: &Stack, steps: &mut Steps, walk: &Walk) -> any
     };
     steps.step("Orders arrive by the schedule and are reserved as they land", arriving).await?;
     let asking = async {
-        let unstocked = stack.seller.place_order(OrderSpec { chrt_id: Some(walk.unstocked), ..OrderSpec::default() })?;
+        let unstocked =
+            stack.seller.place_order(OrderSpec { chrt_id: Some(walk.unstocked), ..OrderSpec::default() })?;
         let run = prepare::sync_now(client, &walk.account, "new_orders").await?;
         let page = client.until(&format!("/orders?wbOrderId={unstocked}"), PATIENCE, |page| count(page) == 1).await?;
         ensure!(page["items"][0]["status"] == "out_of_stock", "an order without stock says so: {page}");
@@ -60,9 +61,11 @@ pub(super) async fn pick(steps: &mut Steps, walk: &mut Walk) -> anyhow::Result<(
     let refusing = async {
         let cell = text(&walk.lines[0], "cell")?;
         client.post(&scans, json!({ "kind": "cell", "code": cell })).await?;
-        let wrong = walk.lines.iter().find(|line| line["cell"] != walk.lines[0]["cell"]).context("there are several cells")?;
+        let wrong =
+            walk.lines.iter().find(|line| line["cell"] != walk.lines[0]["cell"]).context("there are several cells")?;
         let barcode = text(&json!({ "barcode": wrong["barcodes"][0] }), "barcode")?;
-        let unknown = client.refused(&scans, json!({ "kind": "item", "code": "4600000000000" }), "barcode_unknown").await?;
+        let unknown =
+            client.refused(&scans, json!({ "kind": "item", "code": "4600000000000" }), "barcode_unknown").await?;
         let wrong = client.refused(&scans, json!({ "kind": "item", "code": barcode }), "wrong_item").await?;
         Ok((unknown, wrong))
     };
@@ -112,14 +115,21 @@ pub(super) async fn print(stack: &Stack, steps: &mut Steps, walk: &Walk) -> anyh
         let job = text(&client.post("/print-jobs", order.clone()).await?, "id")?;
         let again = text(&client.post("/print-jobs", order).await?, "id")?;
         ensure!(job == again, "a repeated request made another print job");
-        let done = client.until(&format!("/print-jobs/{job}"), PATIENCE, |job| job["status"] == "done" || job["status"] == "failed").await?;
+        let done = client
+            .until(&format!("/print-jobs/{job}"), PATIENCE, |job| job["status"] == "done" || job["status"] == "failed")
+            .await?;
         ensure!(done["status"] == "done", "the stickers did not leave: {done}");
         let items = client.get(&format!("/print-jobs/{job}/items")).await?;
         let items = items["items"].as_array().context("labels are a list")?.clone();
         let labels = stack.printer.labels();
         ensure!(labels.len() == PICKED, "{} labels left the printer for {PICKED} orders", labels.len());
         for (index, (item, line)) in items.iter().zip(&walk.lines).enumerate() {
-            ensure!(item["orderId"] == line["orderId"], "label {} is not the sticker of pick step {}", index + 1, index + 1);
+            ensure!(
+                item["orderId"] == line["orderId"],
+                "label {} is not the sticker of pick step {}",
+                index + 1,
+                index + 1
+            );
             let number = line["wbOrderId"].as_i64().context("a line has its order's number")?;
             let sticker = stack.seller.sticker(number).context("Wildberries has a sticker")?;
             ensure!(item["barcode"] == sticker.barcode.as_str(), "label {} carries another order's code", index + 1);
@@ -129,7 +139,12 @@ pub(super) async fn print(stack: &Stack, steps: &mut Steps, walk: &Walk) -> anyh
         Ok(items)
     };
     let items = steps.step("The stickers leave the printer in picking order, each once", printing).await?;
-    steps.note(&format!("first {}, last {}, proven by the printer's {}", items[0]["sticker"], items[PICKED - 1]["sticker"], items[0]["proof"]));
+    steps.note(&format!(
+        "first {}, last {}, proven by the printer's {}",
+        items[0]["sticker"],
+        items[PICKED - 1]["sticker"],
+        items[0]["proof"]
+    ));
     Ok(())
 }
 
@@ -137,17 +152,22 @@ pub(super) async fn deliver(stack: &Stack, steps: &mut Steps, walk: &Walk) -> an
     let client = &walk.client;
     let path = format!("/supplies/{}", walk.supply);
     let refusing = async { client.refused(&format!("{path}/deliver"), json!({}), "supply_not_ready").await };
-    let words = steps.step("Delivery without shipping parameters is refused before Wildberries is asked", refusing).await?;
+    let words =
+        steps.step("Delivery without shipping parameters is refused before Wildberries is asked", refusing).await?;
     steps.note(&format!("«{words}»"));
     let setting = async {
         let date = (chrono::Utc::now() + chrono::Duration::days(1)).format("%Y-%m-%d").to_string();
-        let points = client.get(&format!("{path}/shipping-points?date={date}")).await?;
+        let points = client.get(&format!("{path}/shipping-points?date={date}&city=Москва")).await?;
         let points = points["items"].as_array().context("points are a list")?;
         let point = points.iter().find(|point| point["available"] == true).context("a point is available")?;
-        client.put(&format!("{path}/shipping"), json!({ "date": date, "pointId": point["id"], "type": "selfShipping" })).await?;
+        client
+            .put(&format!("{path}/shipping"), json!({ "date": date, "pointId": point["id"], "type": "selfShipping" }))
+            .await?;
         client.until(&path, PATIENCE, |supply| supply["shippingSetAt"].is_string()).await?;
         client.post(&format!("{path}/deliver"), json!({})).await?;
-        let done = client.until(&path, PATIENCE, |supply| supply["status"] == "delivering" || supply["problemCode"].is_string()).await?;
+        let done = client
+            .until(&path, PATIENCE, |supply| supply["status"] == "delivering" || supply["problemCode"].is_string())
+            .await?;
         ensure!(done["status"] == "delivering", "the supply was not delivered: {done}");
         text(point, "name")
     };
@@ -178,7 +198,8 @@ pub(super) async fn follow(stack: &Stack, steps: &mut Steps, walk: &Walk) -> any
     };
     steps.step("One buyer receives, another cancels; both are followed", following).await?;
     let reading = async {
-        for (line, kinds) in [(received, ["pick", "ship", "deliver"]), (cancelled, ["pick", "ship", "return_expected"])] {
+        for (line, kinds) in [(received, ["pick", "ship", "deliver"]), (cancelled, ["pick", "ship", "return_expected"])]
+        {
             let entries = client.all(&format!("/inventory/entries?orderId={}", text(line, "orderId")?)).await?;
             let seen: Vec<_> = entries.iter().filter_map(|entry| entry["kind"].as_str()).collect();
             if seen != kinds {

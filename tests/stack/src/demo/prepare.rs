@@ -29,13 +29,25 @@ pub(super) async fn prepare(stack: &Stack, steps: &mut Steps) -> anyhow::Result<
         text(&client.post("/printers", printer).await?, "id")
     };
     let printer = steps.step("Add the label printer", adding).await?;
-    Ok(Walk { client, account, warehouse, printer, unstocked, lines: Vec::new(), request: String::new(), supply: String::new() })
+    Ok(Walk {
+        client,
+        account,
+        warehouse,
+        printer,
+        unstocked,
+        lines: Vec::new(),
+        request: String::new(),
+        supply: String::new(),
+    })
 }
 
 async fn token(stack: &Stack, steps: &mut Steps, client: &Client) -> anyhow::Result<String> {
     let refusing = async {
-        let weak = stack.seller.token_with(&TokenSpec { categories: 1 << Category::Content as u32, ..TokenSpec::default() });
-        client.refused("/wildberries/accounts", json!({ "name": "Ромашка", "token": weak }), "token_lacks_category").await
+        let weak =
+            stack.seller.token_with(&TokenSpec { categories: 1 << Category::Content as u32, ..TokenSpec::default() });
+        client
+            .refused("/wildberries/accounts", json!({ "name": "Ромашка", "token": weak }), "token_lacks_category")
+            .await
     };
     let words = steps.step("A token without a needed category is refused", refusing).await?;
     steps.note(&format!("«{words}»"));
@@ -46,7 +58,12 @@ async fn token(stack: &Stack, steps: &mut Steps, client: &Client) -> anyhow::Res
         Ok(account)
     };
     let account = steps.step("Store the Wildberries token", storing).await?;
-    let names: Vec<_> = account["categories"].as_array().into_iter().flatten().filter_map(|category| category["title"].as_str()).collect();
+    let names: Vec<_> = account["categories"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|category| category["title"].as_str())
+        .collect();
     steps.note(&format!(
         "{}: a {} token until {} for {}",
         text(&account, "sellerName")?,
@@ -58,7 +75,8 @@ async fn token(stack: &Stack, steps: &mut Steps, client: &Client) -> anyhow::Res
 }
 
 async fn sync(client: &Client, account: &str, kind: &str) -> anyhow::Result<Value> {
-    let answer = client.ask(reqwest::Method::POST, "/sync-runs", Some(json!({ "accountId": account, "kind": kind }))).await?;
+    let answer =
+        client.ask(reqwest::Method::POST, "/sync-runs", Some(json!({ "accountId": account, "kind": kind }))).await?;
     ensure!(answer.status.as_u16() == 202, "a sync run is promised with 202, not {}: {}", answer.status, answer.body);
     let id = text(&answer.body, "id")?;
     client.until(&format!("/sync-runs/{id}"), PATIENCE, |run| run["status"] == "succeeded").await
@@ -78,7 +96,8 @@ async fn catalogue(stack: &Stack, steps: &mut Steps, client: &Client, account: &
         ensure!(nm_ids.len() == cards.len(), "{} cards arrived of {}", nm_ids.len(), cards.len());
         let sizes: usize = cards.iter().map(|card| card.sizes.len()).sum();
         ensure!(products.len() == sizes, "{} products arrived of {sizes}", products.len());
-        let barcodes: BTreeSet<_> = cards.iter().flat_map(|card| &card.sizes).flat_map(|size| &size.skus).cloned().collect();
+        let barcodes: BTreeSet<_> =
+            cards.iter().flat_map(|card| &card.sizes).flat_map(|size| &size.skus).cloned().collect();
         let arrived: BTreeSet<_> = products
             .iter()
             .flat_map(|product| product["barcodes"].as_array().into_iter().flatten())
@@ -94,7 +113,8 @@ async fn catalogue(stack: &Stack, steps: &mut Steps, client: &Client, account: &
 
 async fn build(client: &Client, account: &str) -> anyhow::Result<String> {
     sync(client, account, "warehouses").await?;
-    let warehouse = client.post("/warehouses", json!({ "name": "Основной склад", "address": "Москва, Складская, 1" })).await?;
+    let warehouse =
+        client.post("/warehouses", json!({ "name": "Основной склад", "address": "Москва, Складская, 1" })).await?;
     let warehouse = text(&warehouse, "id")?;
     let cells: Vec<_> = (0..CELLS).map(|cell| json!({ "code": code(cell), "pickSequence": cell + 1 })).collect();
     client.post(&format!("/warehouses/{warehouse}/cells"), json!({ "cells": cells })).await?;

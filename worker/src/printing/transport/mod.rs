@@ -49,7 +49,7 @@ impl Default for Timeouts {
             reply: Duration::from_secs(3),
             send: Duration::from_secs(30),
             confirm: Duration::from_secs(30),
-            poll: Duration::from_millis(200),
+            poll: Duration::from_millis(50),
         }
     }
 }
