@@ -150,7 +150,7 @@ pub fn needed_schema() -> i64 {
 /// Applies the migrations, as the owner of the schema. Several at once wait for each other; a dead one's lock ends with its session.
 pub async fn migrate(url: &SecretString) -> Result<(), MigrationProblem> {
     let options =
-        DbOptions { max_connections: 1, statement_timeout: Duration::from_secs(600), application_name: "wb-migrate" };
+        DbOptions { max_connections: 1, statement_timeout: Duration::from_mins(10), application_name: "wb-migrate" };
     let options = connect_options(url, &options).map_err(MigrationProblem::Address)?;
     let options = options.options([("lock_timeout", "60s")]);
     let mut connection = options.connect().await?;

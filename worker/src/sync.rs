@@ -22,7 +22,7 @@ use crate::registry::Run;
 use crate::translate;
 
 /// A long pull hands its worker slot back after this long and goes on in the job's next run.
-const TURN: Duration = Duration::from_secs(60);
+const TURN: Duration = Duration::from_mins(1);
 /// Orders and statuses per page: Wildberries' bound.
 const PAGE: usize = 1000;
 const PAGE_LIMIT: u32 = 1000;

@@ -74,10 +74,9 @@ impl RequestStatus {
         use RequestStatus::{Assigned, Cancelled, Completed, Created, InProgress, InReview, Rejected};
         match self {
             Created => &[Assigned, InProgress, Cancelled],
-            Assigned => &[InProgress, Cancelled],
+            Assigned | Rejected => &[InProgress, Cancelled],
             InProgress => &[InReview, Cancelled],
             InReview => &[Completed, Rejected, Cancelled],
-            Rejected => &[InProgress, Cancelled],
             Completed | Cancelled => &[],
         }
     }

@@ -93,7 +93,7 @@ async fn follow_account(tx: &mut EnterpriseTx, account_id: AccountId, rhythm: Rh
     let jitter = |every: Duration| every / 5;
     schedules::set(tx, &PullNewOrders { account_id, run: None }, rhythm.orders, jitter(rhythm.orders)).await?;
     schedules::set(tx, &PullStatuses { account_id, run: None }, rhythm.statuses, jitter(rhythm.statuses)).await?;
-    let hourly = Duration::from_secs(3600);
+    let hourly = Duration::from_hours(1);
     schedules::set(tx, &PullWarehouses { account_id, run: None }, hourly, jitter(hourly)).await?;
     schedules::set(tx, &PullCatalogue { account_id, run: None }, hourly, jitter(hourly)).await
 }

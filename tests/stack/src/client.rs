@@ -35,11 +35,8 @@ pub struct Client {
 impl Client {
     /// A client that is not signed in.
     pub fn new(base: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(60))
-            .no_proxy()
-            .build()
-            .context("making a client")?;
+        let http =
+            reqwest::Client::builder().timeout(Duration::from_mins(1)).no_proxy().build().context("making a client")?;
         Ok(Self { http, base: base.to_owned(), token: None })
     }
 

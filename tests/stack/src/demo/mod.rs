@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{Client, Stack, Steps};
 
 /// How long anything in the walk may take before the walk has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// Orders of the picking request.
 pub(crate) const PICKED: usize = 20;
 /// Units of each stocked product.
