@@ -11,7 +11,7 @@ use shared::wildberries::Budget;
 use super::*;
 
 fn state(docs: &'static str) -> State {
-    let keyring = std::env::temp_dir().join(format!("wb-api-test-{}.kek", std::process::id()));
+    let keyring = std::env::temp_dir().join(format!("wb-api-test-{}.kek", shared::ids::JobId::new()));
     std::fs::write(&keyring, format!("k1:{}", "A".repeat(43) + "=")).unwrap();
     let config = Config::read(Program::Api, |name| match name {
         "DATABASE_URL" => Some("postgres://nobody@127.0.0.1:9/nothing".to_owned()),
@@ -23,6 +23,7 @@ fn state(docs: &'static str) -> State {
         _ => None,
     })
     .unwrap();
+    std::fs::remove_file(&keyring).unwrap();
     let options = DbOptions {
         max_connections: 1,
         statement_timeout: std::time::Duration::from_secs(1),

@@ -35,12 +35,13 @@ pub(super) async fn pictures<'a>(
     let mut missing = Vec::new();
     for item in &lane.items {
         match &item.subject {
-            Subject::Order { id, wb_order_id, sticker, .. } => match sticker.as_ref().or_else(|| fetched.get(id)) {
-                Some(sticker) => {
-                    pictures.push(Picture { item, svg: sticker.svg.clone(), barcode: Some(sticker.barcode.clone()) })
+            Subject::Order { id, wb_order_id, sticker, .. } => {
+                if let Some(sticker) = sticker.as_ref().or_else(|| fetched.get(id)) {
+                    pictures.push(Picture { item, svg: sticker.svg.clone(), barcode: Some(sticker.barcode.clone()) });
+                } else {
+                    missing.push(wb_order_id.to_string());
                 }
-                None => missing.push(wb_order_id.to_string()),
-            },
+            }
             Subject::Supply { wb_supply_id, account_id, .. } => {
                 let seller = ctx.seller(row, *account_id).await?;
                 let qr = match seller.supply_qr(wb_supply_id).await {
