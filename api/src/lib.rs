@@ -1,6 +1,6 @@
 //! WB Assistant's HTTP API: recognise, begin, do, commit, show.
 //!
-//! A noun is two lines here: its module, and its `Api` in [`Nouns`]. `edge` lies around all of them, `problem` is the form
+//! A noun is two lines here: its module, and its `Api` in `Nouns`. `edge` lies around all of them, `problem` is the form
 //! of every failure, `auth` says who is asking.
 
 pub mod admin;

@@ -233,7 +233,7 @@ mod tests {
         take(&budget, false, Priority::Urgent)
             .await
             .expect("the reserve")
-            .settle(Cost::Throttled(Duration::from_secs(60)))
+            .settle(Cost::Throttled(Duration::from_mins(1)))
             .await;
         let refused = take(&budget, false, Priority::Urgent).await.expect_err("a minute is too long");
         assert!(matches!(refused, CallError::Budget { retry_after } if retry_after >= Duration::from_secs(59)));
@@ -245,7 +245,7 @@ mod tests {
         take(&budget, false, Priority::Urgent)
             .await
             .expect("full")
-            .settle(Cost::Throttled(Duration::from_secs(60)))
+            .settle(Cost::Throttled(Duration::from_mins(1)))
             .await;
         assert!(budget.take(SELLER, TokenKind::Personal, Group::Marks, false, Priority::Urgent).await.is_ok());
         assert!(budget.take(SELLER, TokenKind::Service, Group::Orders, false, Priority::Urgent).await.is_ok());

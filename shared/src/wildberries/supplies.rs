@@ -36,8 +36,8 @@ impl Seller {
     /// A page of supplies, `next` being 0 for the first; `limit` is at most 1000.
     pub async fn supplies(&self, next: i64, limit: u32) -> Result<SuppliesPage, CallError> {
         let request = Request::read(Group::Orders, Priority::Bulk, &["api", "v3", "supplies"])
-            .query("limit", limit.clamp(1, SUPPLIES_AT_ONCE))
-            .query("next", next);
+            .query("limit", &limit.clamp(1, SUPPLIES_AT_ONCE))
+            .query("next", &next);
         let answer = self.ask(request).await?;
         let supplies: Readable<Supply> = readable(answer.get("supplies"))?;
         let next = next_page(&answer, next, supplies.items.len() + supplies.unreadable.len());
@@ -100,10 +100,10 @@ impl Seller {
     ) -> Result<Readable<ShippingPoint>, CallError> {
         let path = ["api", "marketplace", "v3", "fbs", "supplies", &supply.0, "shipping-points"];
         let mut request =
-            Request::read(Group::Orders, Priority::Urgent, &path).query("shippingDt", date).query("city", city);
+            Request::read(Group::Orders, Priority::Urgent, &path).query("shippingDt", &date).query("city", &city);
         if !office_types.is_empty() {
             request =
-                request.query("officeType", office_types.iter().map(OfficeType::as_str).collect::<Vec<_>>().join(","));
+                request.query("officeType", &office_types.iter().map(OfficeType::as_str).collect::<Vec<_>>().join(","));
         }
         readable(self.ask(request).await?.get("shippingPoints"))
     }
@@ -136,7 +136,7 @@ impl Seller {
         }
         let path = ["api", "v3", "supplies", &supply.0, "barcode"];
         let raw: Raw =
-            parsed(&self.ask(Request::read(Group::Orders, Priority::Urgent, &path).query("type", "svg")).await?)?;
+            parsed(&self.ask(Request::read(Group::Orders, Priority::Urgent, &path).query("type", &"svg")).await?)?;
         Ok(SupplyQr { barcode: raw.barcode.unwrap_or_else(|| supply.0.clone()), file: picture(raw.file) })
     }
 }

@@ -57,6 +57,9 @@ enum Command {
     Exec(stack::exec::Arguments),
 }
 
+/// While the demonstration stays up, buyers go on buying.
+const ORDERS_PER_MINUTE: f64 = 6.0;
+
 #[derive(clap::Args)]
 struct Place {
     /// Port of the API
@@ -127,6 +130,8 @@ async fn demonstrate(options: Options, once: bool, steps: &mut Steps) -> anyhow:
     if once {
         return stack.down().await;
     }
+    // So that there is something to look at.
+    stack.seller.stream(ORDERS_PER_MINUTE);
     wait(&stack, steps).await
 }
 

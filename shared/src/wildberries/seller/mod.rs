@@ -77,7 +77,7 @@ impl Seller {
             settings["filter"] = json!({ "withPhoto": -1 });
         }
         let request =
-            Request::read(group, Priority::Bulk, path).query("locale", "ru").asking(json!({ "settings": settings }));
+            Request::read(group, Priority::Bulk, path).query("locale", &"ru").asking(json!({ "settings": settings }));
         let answer = self.ask(request).await?;
         let cards = readable(answer.get("cards"))?;
         let here = cards.items.len() + cards.unreadable.len();
@@ -119,13 +119,13 @@ impl Seller {
         limit: u32,
     ) -> Result<OrdersPage, CallError> {
         let mut request = Request::read(Group::Orders, Priority::Bulk, &["api", "v3", "orders"])
-            .query("limit", limit.clamp(1, 1_000))
-            .query("next", next);
+            .query("limit", &limit.clamp(1, 1_000))
+            .query("next", &next);
         if let Some(from) = from {
-            request = request.query("dateFrom", from.timestamp());
+            request = request.query("dateFrom", &from.timestamp());
         }
         if let Some(to) = to {
-            request = request.query("dateTo", to.timestamp());
+            request = request.query("dateTo", &to.timestamp());
         }
         let answer = self.ask(request).await?;
         let orders: Readable<Order> = readable(answer.get("orders"))?;
@@ -168,9 +168,9 @@ impl Seller {
             return Ok(Vec::new());
         }
         let request = Request::read(Group::Orders, Priority::Urgent, &["api", "v3", "orders", "stickers"])
-            .query("type", "svg")
-            .query("width", 58)
-            .query("height", 40)
+            .query("type", &"svg")
+            .query("width", &58)
+            .query("height", &40)
             .asking(json!({ "orders": orders }));
         let answer = self.ask(request).await?;
         Ok(matched(orders, readable(answer.get("stickers"))?))
