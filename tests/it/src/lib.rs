@@ -1,1 +1,163 @@
-//! stub
+//! What the suite stands on: the API on a port, jobs run in this process without Redis, the simulator, a virtual printer,
+//! a database of its own as the roles of production, and a clock that stands until it is moved.
+
+mod shop;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use poem::Server;
+use poem::listener::{Acceptor, Listener, TcpListener};
+use secrecy::SecretString;
+use shared::clock::{Clock, SetClock};
+use shared::config::{Config, Program};
+use shared::db::{Db, DbOptions};
+use shared::jobs::Queue;
+use shared::wildberries::{Budget, Client as Wildberries};
+use sqlx::{Connection, PgConnection};
+use stack::printer::VirtualPrinter;
+use stack::{Client, Durability, Role, Servers};
+use tokio::task::JoinHandle;
+use wildberries::{Limits, Simulator};
+use worker::printing::transport::{AllowList, Timeouts};
+use worker::{Ctx, Ran};
+
+pub use shop::Shop;
+
+const PASSWORD: &str = "a long password of nobody";
+
+/// One test's world.
+pub struct TestApp {
+    /// Where the API is.
+    pub url: String,
+    /// Wildberries.
+    pub simulator: Simulator,
+    /// Paper.
+    pub printer: VirtualPrinter,
+    /// Stands until it is moved.
+    pub clock: SetClock,
+    /// What jobs use.
+    pub ctx: Ctx,
+    api: Db,
+    servers: Servers,
+    database: String,
+    serving: JoinHandle<()>,
+}
+
+impl TestApp {
+    /// Everything, fresh.
+    pub async fn start() -> Result<Self> {
+        let servers = Servers::start(Durability::Fast).await?;
+        let migrations = root().join("migrations");
+        let template =
+            servers.template(&migrations, async |url| stack::servers::migrate(url, &migrations).await).await?;
+        let database = servers.fresh_database(&template).await?;
+        let simulator =
+            Simulator::start(wildberries::Options { limits: Limits::Off, ..wildberries::Options::default() }).await?;
+        let printer = VirtualPrinter::start(stack::printer::Options::default()).await?;
+        let clock = SetClock::at(chrono::Utc::now());
+        let config = config(&servers.database_url(Role::Api, &database), &servers.redis_url(0), &simulator.url())?;
+        let budget = Budget::unlimited();
+        let wildberries = Wildberries::new(config.hosts.clone(), budget)?;
+        let api = open(&servers.database_url(Role::Api, &database), &clock)?;
+        let worker = open(&servers.database_url(Role::Worker, &database), &clock)?;
+        let mut ctx =
+            Ctx::new(worker, config.keyring.clone(), wildberries.clone(), AllowList::parse_demo("127.0.0.1/32")?);
+        ctx.printer_timeouts = Timeouts {
+            connect: Duration::from_millis(500),
+            reply: Duration::from_millis(500),
+            send: Duration::from_secs(2),
+            confirm: Duration::from_secs(2),
+            poll: Duration::from_millis(5),
+        };
+        let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.context("listening")?;
+        let address = acceptor
+            .local_addr()
+            .first()
+            .and_then(|address| address.as_socket_addr().copied())
+            .context("an address")?;
+        let app = ::api::app(::api::State::new(api.clone(), config, wildberries));
+        let serving = tokio::spawn(async move {
+            let _ = Server::new_with_acceptor(acceptor).run(app).await;
+        });
+        Ok(Self { url: format!("http://{address}"), simulator, printer, clock, ctx, api, servers, database, serving })
+    }
+
+    /// An enterprise with its administrator, signed in.
+    pub async fn enterprise(&self, name: &str) -> Result<Client> {
+        let email = format!("{}@example.org", shared::ids::JobId::new());
+        let new = ::api::admin::NewEnterprise {
+            name: name.to_owned(),
+            email: email.clone(),
+            user_name: "Анна".to_owned(),
+            password: SecretString::from(PASSWORD),
+        };
+        ::api::admin::create_enterprise(&self.api, &::api::passwords::Passwords::default(), new).await?;
+        Client::new(&self.url)?.sign_in(&email, PASSWORD).await
+    }
+
+    /// A new enterprise with a connected shop.
+    pub async fn shop(&self) -> Result<Shop<'_>> {
+        Shop::open(self).await
+    }
+
+    /// Runs every job that is due until none is.
+    pub async fn run_jobs(&self) -> Result<Vec<Ran>> {
+        Ok(worker::run_jobs(&self.ctx, &Queue::ALL).await?)
+    }
+
+    /// Lets time pass, then runs what is due.
+    pub async fn later(&self, seconds: i64) -> Result<Vec<Ran>> {
+        self.clock.advance(chrono::Duration::seconds(seconds));
+        self.run_jobs().await
+    }
+
+    /// The database as its superuser, for what no program may do.
+    pub async fn admin(&self) -> Result<PgConnection> {
+        PgConnection::connect(&self.servers.database_url(Role::Admin, &self.database)).await.context("connecting")
+    }
+
+    /// One number out of the database.
+    pub async fn count(&self, sql: &'static str) -> Result<i64> {
+        Ok(sqlx::query_scalar(sql).fetch_one(&mut self.admin().await?).await?)
+    }
+
+    /// The database as this role.
+    pub async fn as_role(&self, role: Role) -> Result<PgConnection> {
+        PgConnection::connect(&self.servers.database_url(role, &self.database)).await.context("connecting")
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// The checkout.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn open(url: &str, clock: &SetClock) -> Result<Db> {
+    let options =
+        DbOptions { max_connections: 6, statement_timeout: Duration::from_secs(30), application_name: "wb-test" };
+    Ok(Db::open(&SecretString::from(url.to_owned()), &options)?.with_clock(Clock::Set(clock.clone())))
+}
+
+fn config(database_url: &str, redis_url: &str, simulator: &str) -> Result<Config> {
+    let keys = std::env::temp_dir().join(format!("wb-it-{}.kek", shared::ids::JobId::new()));
+    std::fs::write(&keys, format!("k1:{}=", "A".repeat(43)))?;
+    let config = Config::read(Program::Api, |name| match name {
+        "DATABASE_URL" => Some(database_url.to_owned()),
+        "REDIS_URL" => Some(redis_url.to_owned()),
+        "JWT_KEYS" => Some(format!("k1:{}", "s".repeat(32))),
+        "WB_KEK_FILE" => Some(keys.to_string_lossy().into_owned()),
+        "WB_ENV" => Some("demo".to_owned()),
+        "WB_BASE_URL_COMMON" | "WB_BASE_URL_CONTENT" | "WB_BASE_URL_MARKETPLACE" => Some(simulator.to_owned()),
+        _ => None,
+    });
+    std::fs::remove_file(&keys)?;
+    Ok(config?)
+}
