@@ -4,6 +4,8 @@
 //! `servers`, `programs` and `printer` → `stack`, which puts them together; `steps` tells a person about it; `client`
 //! and `demo` walk through it from outside.
 
+pub mod bench;
+pub mod chaos;
 pub mod client;
 pub mod demo;
 pub mod exec;

@@ -9,7 +9,8 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use stack::{
-    Durability, Options, Role, ServerOptions, Servers, Stack, Steps, demo, prepare, signals::Interruption, suite,
+    Durability, Options, Role, ServerOptions, Servers, Stack, Steps, bench, chaos, demo, prepare,
+    signals::Interruption, suite,
 };
 
 #[derive(Parser)]
@@ -31,6 +32,15 @@ enum Command {
     },
     /// Starts everything and waits for Ctrl-C
     Up(Place),
+    /// Measures what is promised and says whether it is held
+    Bench {
+        /// A fifth of the size
+        #[arg(long)]
+        short: bool,
+    },
+    /// Breaks things on purpose while the main job is walked
+    #[command(subcommand)]
+    Chaos(Chaos),
     /// Starts Postgres and Redis alone and waits for Ctrl-C
     Servers {
         /// Flushes everything, as in production
@@ -59,6 +69,19 @@ enum Command {
 
 /// While the demonstration stays up, buyers go on buying.
 const ORDERS_PER_MINUTE: f64 = 6.0;
+
+#[derive(clap::Subcommand)]
+enum Chaos {
+    /// Kills workers with -9 at random moments of the walk
+    Walk {
+        /// How many walks
+        #[arg(long, default_value_t = 5)]
+        rounds: u64,
+        /// The first walk's seed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+}
 
 #[derive(clap::Args)]
 struct Place {
@@ -107,6 +130,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Test { arguments } => return suite::run(&arguments).await.map(ExitCode::from),
         Command::Demo { once, place } => until_asked(demonstrate(place.options(), once, &mut steps)).await,
+        Command::Bench { short } => until_asked(bench::run(short, &mut steps)).await,
+        Command::Chaos(Chaos::Walk { rounds, seed }) => until_asked(chaos::walk(rounds, seed, &mut steps)).await,
         Command::Up(place) => until_asked(stand(place.options(), &mut steps)).await,
         Command::Servers { durable } => until_asked(serve(durable, &mut steps)).await,
         Command::Prepare { check } => until_asked(prepare::run(check, &mut steps)).await,

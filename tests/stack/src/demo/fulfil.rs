@@ -8,7 +8,7 @@ use wildberries::{BuyerAct, OrderSpec};
 
 use super::{PATIENCE, PICKED, Walk, prepare};
 use crate::client::text;
-use crate::{Stack, Steps};
+use crate::{Client, Stack, Steps};
 
 /// Spread over two Wildberries warehouses, so that one of them has enough for the picking request.
 const ORDERED: usize = 60;
@@ -108,17 +108,41 @@ pub(super) async fn supply(stack: &Stack, steps: &mut Steps, walk: &mut Walk) ->
     Ok(())
 }
 
-pub(super) async fn print(stack: &Stack, steps: &mut Steps, walk: &Walk) -> anyhow::Result<()> {
+/// Waits until a print job is done. A label of which nobody knows is settled as a person does it: by looking at the paper,
+/// of which `before` sheets were there already.
+async fn printed(stack: &Stack, client: &Client, job: &str, before: usize) -> anyhow::Result<u64> {
+    let path = format!("/print-jobs/{job}");
+    let mut uncertain = 0;
+    loop {
+        let ended = |job: &Value| ["done", "failed", "uncertain"].iter().any(|status| job["status"] == *status);
+        let seen = client.until(&path, PATIENCE, ended).await?;
+        if seen["status"] == "done" {
+            return Ok(uncertain);
+        }
+        ensure!(seen["status"] == "uncertain", "the labels did not leave: {seen}");
+        let items = client.get(&format!("{path}/items")).await?;
+        for item in items["items"].as_array().into_iter().flatten().filter(|item| item["status"] == "uncertain") {
+            crate::wait::until("the printer has printed what it was sent", PATIENCE, || stack.printer.waiting() == 0)
+                .await?;
+            let position =
+                item["position"].as_u64().and_then(|position| usize::try_from(position).ok()).context("a position")?;
+            let there = stack.printer.labels().len() >= before + position;
+            let verdict = if there { "printed" } else { "not_printed" };
+            client.post(&format!("{path}/items/{}/resolve", text(item, "id")?), json!({ "verdict": verdict })).await?;
+            uncertain += 1;
+        }
+    }
+}
+
+pub(super) async fn print(stack: &Stack, steps: &mut Steps, walk: &mut Walk) -> anyhow::Result<()> {
     let client = &walk.client;
+    let mut uncertain = 0;
     let printing = async {
         let order = json!({ "printerId": walk.printer, "requestId": walk.request });
         let job = text(&client.post("/print-jobs", order.clone()).await?, "id")?;
         let again = text(&client.post("/print-jobs", order).await?, "id")?;
         ensure!(job == again, "a repeated request made another print job");
-        let done = client
-            .until(&format!("/print-jobs/{job}"), PATIENCE, |job| job["status"] == "done" || job["status"] == "failed")
-            .await?;
-        ensure!(done["status"] == "done", "the stickers did not leave: {done}");
+        uncertain += printed(stack, client, &job, 0).await?;
         let items = client.get(&format!("/print-jobs/{job}/items")).await?;
         let items = items["items"].as_array().context("labels are a list")?.clone();
         let labels = stack.printer.labels();
@@ -139,6 +163,7 @@ pub(super) async fn print(stack: &Stack, steps: &mut Steps, walk: &Walk) -> anyh
         Ok(items)
     };
     let items = steps.step("The stickers leave the printer in picking order, each once", printing).await?;
+    walk.uncertain += uncertain;
     steps.note(&format!(
         "first {}, last {}, proven by the printer's {}",
         items[0]["sticker"],
@@ -148,8 +173,9 @@ pub(super) async fn print(stack: &Stack, steps: &mut Steps, walk: &Walk) -> anyh
     Ok(())
 }
 
-pub(super) async fn deliver(stack: &Stack, steps: &mut Steps, walk: &Walk) -> anyhow::Result<()> {
+pub(super) async fn deliver(stack: &Stack, steps: &mut Steps, walk: &mut Walk) -> anyhow::Result<()> {
     let client = &walk.client;
+    let mut uncertain = 0;
     let path = format!("/supplies/{}", walk.supply);
     let refusing = async { client.refused(&format!("{path}/deliver"), json!({}), "supply_not_ready").await };
     let words =
@@ -176,11 +202,13 @@ pub(super) async fn deliver(stack: &Stack, steps: &mut Steps, walk: &Walk) -> an
     let printing = async {
         let order = json!({ "printerId": walk.printer, "supplyId": walk.supply });
         let job = text(&client.post("/print-jobs", order).await?, "id")?;
-        client.until(&format!("/print-jobs/{job}"), PATIENCE, |job| job["status"] == "done").await?;
+        uncertain += printed(stack, client, &job, PICKED).await?;
         ensure!(stack.printer.labels().len() == PICKED + 1, "the QR code is the printer's next label");
         Ok(())
     };
-    steps.step("Its QR code leaves the printer", printing).await
+    steps.step("Its QR code leaves the printer", printing).await?;
+    walk.uncertain += uncertain;
+    Ok(())
 }
 
 pub(super) async fn follow(stack: &Stack, steps: &mut Steps, walk: &Walk) -> anyhow::Result<()> {

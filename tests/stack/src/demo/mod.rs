@@ -38,6 +38,8 @@ pub struct Walk {
     pub request: String,
     /// The supply.
     pub supply: String,
+    /// Labels of which nobody knew, settled by looking at the paper.
+    pub uncertain: u64,
 }
 
 /// The demonstration looks at statuses every two seconds, so that nobody waits a minute for a buyer.
@@ -51,8 +53,8 @@ pub async fn walk(stack: &Stack, steps: &mut Steps) -> anyhow::Result<Walk> {
     fulfil::import(stack, steps, &walk).await?;
     fulfil::pick(steps, &mut walk).await?;
     fulfil::supply(stack, steps, &mut walk).await?;
-    fulfil::print(stack, steps, &walk).await?;
-    fulfil::deliver(stack, steps, &walk).await?;
+    fulfil::print(stack, steps, &mut walk).await?;
+    fulfil::deliver(stack, steps, &mut walk).await?;
     fulfil::follow(stack, steps, &walk).await?;
     checks::ledger(steps, &walk).await?;
     Ok(walk)

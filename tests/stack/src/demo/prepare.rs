@@ -38,6 +38,7 @@ pub(super) async fn prepare(stack: &Stack, steps: &mut Steps) -> anyhow::Result<
         lines: Vec::new(),
         request: String::new(),
         supply: String::new(),
+        uncertain: 0,
     })
 }
 

@@ -1,0 +1,187 @@
+//! `cargo wb bench`: what is promised, measured on the release build against fully durable servers, each figure beside
+//! the bare thing in the same run, because machines differ and are shared.
+
+mod bare;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use wildberries::{ALL_CATEGORIES, Limits, TokenKind};
+
+use crate::client::text;
+use crate::programs::Profile;
+use crate::{Client, Options, Stack, Steps, demo};
+
+const LONG: Duration = Duration::from_mins(10);
+
+/// One promise and what was reached.
+struct Figure {
+    what: &'static str,
+    promise: &'static str,
+    reached: String,
+    held: bool,
+}
+
+/// Measures everything; `short` with a fifth of the orders.
+pub async fn run(short: bool, steps: &mut Steps) -> anyhow::Result<()> {
+    let orders = if short { 20_000 } else { 100_000 };
+    let mut figures = Vec::new();
+    let mut stack = up(1.0, steps).await?;
+    let client =
+        Client::new(&stack.api_url)?.sign_in(&stack.administrator.email, &stack.administrator.password).await?;
+    demo::walk(&stack, &mut Steps::silent()).await.context("the walk before measuring")?;
+    figures.push(memory(&mut stack)?);
+    figures.push(
+        steps.step("Orders become reservations", appearance(&stack, &client, if short { 10 } else { 40 })).await?,
+    );
+    figures.push(steps.step("A click starts its job", click(&client, 100)).await?);
+    figures.push(steps.step("Import with Wildberries' limits on", limited(&stack, &client, orders)).await?);
+    stack.down().await?;
+
+    // The client keeps to the limits by itself, whatever the simulator does: here its budget is scaled out of the way.
+    let stack = up(10_000.0, steps).await?;
+    stack.simulator.set_limits(Limits::Off);
+    figures.push(steps.step("Import against bare SQL", import(&stack, orders)).await?);
+    stack.down().await?;
+
+    steps.note(&format!("\n{:<58} {:<14} {:<46} {}", "what", "promise", "reached", "held"));
+    for Figure { what, promise, reached, held } in &figures {
+        steps.note(&format!("{what:<58} {promise:<14} {reached:<46} {}", if *held { "yes" } else { "NO" }));
+    }
+    Ok(())
+}
+
+async fn up(scale: f64, steps: &mut Steps) -> anyhow::Result<Stack> {
+    let variables = BTreeMap::from([("WB_LIMIT_SCALE".to_owned(), scale.to_string())]);
+    let options = Options { profile: Profile::Release, workers: 2, private: true, variables, ..Options::default() };
+    Stack::up_with(options, steps).await
+}
+
+fn memory(stack: &mut Stack) -> anyhow::Result<Figure> {
+    let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);
+    let api = mebibytes(stack.api.resident_bytes()?);
+    let workers = stack
+        .workers
+        .iter()
+        .map(|worker| worker.resident_bytes().map(mebibytes))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let held = workers.iter().chain([&api]).all(|size| *size < 60);
+    let reached = format!("API {api} MiB, workers {workers:?} MiB");
+    Ok(Figure { what: "resident memory after the walk", promise: "< 60 MB each", reached, held })
+}
+
+fn percentiles(mut times: Vec<f64>) -> (f64, f64, f64) {
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
+    (at(0.5), at(0.95), at(1.0))
+}
+
+/// From an order's birth in the simulator to its reservation over the API, at moments that the polling does not know.
+async fn appearance(stack: &Stack, client: &Client, count: u32) -> anyhow::Result<Figure> {
+    let mut times = Vec::new();
+    for number in 0..count {
+        tokio::time::sleep(Duration::from_millis(u64::from(number * 337 % 900))).await;
+        let (begin, order) = (Instant::now(), stack.seller.place_orders(1)[0]);
+        let landed = |page: &Value| page["items"][0]["status"].is_string() && page["items"][0]["status"] != "new";
+        client.until(&format!("/orders?wbOrderId={order}"), LONG, landed).await?;
+        times.push(begin.elapsed().as_secs_f64());
+    }
+    let (p50, p95, max) = percentiles(times);
+    let reached = format!("p50 {p50:.2} s, p95 {p95:.2} s, max {max:.2} s of {count}");
+    Ok(Figure {
+        what: "order in the simulator → reservation visible (poll 3 s)",
+        promise: "p95 ≤ 5 s",
+        reached,
+        held: p95 <= 5.0,
+    })
+}
+
+fn moment(value: &Value, field: &str) -> anyhow::Result<DateTime<Utc>> {
+    text(value, field)?.parse().with_context(|| format!("reading {field}"))
+}
+
+/// From a POST's commit to the moment a worker has begun its job, both by the database's clock.
+async fn click(client: &Client, count: usize) -> anyhow::Result<Figure> {
+    let account = client.get("/wildberries/accounts").await?["items"][0]["id"].clone();
+    let (mut times, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let asked = Instant::now();
+        client.get("/health").await?;
+        bare.push(asked.elapsed().as_secs_f64() * 1000.0);
+        let run = client.post("/sync-runs", json!({ "accountId": account, "kind": "order_statuses" })).await?;
+        let path = format!("/jobs/{}", text(&run, "jobId")?);
+        let job = client.until(&path, LONG, |job| job["finishedAt"].is_string()).await?;
+        let began = moment(&job, "startedAt")? - moment(&job, "createdAt")?;
+        times.push(began.num_microseconds().unwrap_or(i64::MAX) as f64 / 1000.0);
+    }
+    let ((p50, p95, max), (ping, ..)) = (percentiles(times), percentiles(bare));
+    let reached = format!("p50 {p50:.1} ms, p95 {p95:.1} ms, max {max:.1} ms (bare GET {ping:.1} ms)");
+    Ok(Figure { what: "click (POST) → worker starts the job", promise: "p95 ≤ 50 ms", reached, held: p95 <= 50.0 })
+}
+
+/// Timers stand still, so that nothing but the measured run calls.
+async fn pause(stack: &Stack) -> anyhow::Result<()> {
+    let mut admin = stack.servers.admin(&stack.database).await?;
+    sqlx::query("UPDATE schedules SET paused_at = now() WHERE enterprise_id IS NOT NULL").execute(&mut admin).await?;
+    Ok(())
+}
+
+async fn pull(client: &Client, account: &Value) -> anyhow::Result<(Value, f64)> {
+    // The list ends at the second in which the job was promised.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let run = client.post("/sync-runs", json!({ "accountId": account, "kind": "order_history" })).await?;
+    let path = format!("/sync-runs/{}", text(&run, "id")?);
+    let done = client.until(&path, LONG, |run| run["finishedAt"].is_string()).await?;
+    ensure!(done["status"] == "succeeded", "the import did not succeed: {done}");
+    let took = moment(&done, "finishedAt")? - moment(&done, "startedAt")?;
+    Ok((done, took.num_milliseconds() as f64 / 1000.0))
+}
+
+async fn limited(stack: &Stack, client: &Client, orders: usize) -> anyhow::Result<Figure> {
+    pause(stack).await?;
+    stack.seller.place_orders(orders);
+    let account = client.get("/wildberries/accounts").await?["items"][0]["id"].clone();
+    stack.simulator.clear_exchanges();
+    let (_, took) = pull(client, &account).await?;
+    let calls = stack.simulator.exchanges().len();
+    // Twenty at once, then one every 200 ms: Wildberries' row for orders and supplies.
+    let dictated = (calls.saturating_sub(20)) as f64 * 0.2;
+    let reached = format!(
+        "{took:.1} s for {calls} calls, limits alone {dictated:.1} s: {:+.1} %",
+        (took / dictated - 1.0) * 100.0
+    );
+    Ok(Figure {
+        what: "import with the limits on, against the limits alone",
+        promise: "≤ +10 %",
+        reached,
+        held: took <= dictated * 1.1,
+    })
+}
+
+async fn import(stack: &Stack, orders: usize) -> anyhow::Result<Figure> {
+    let client =
+        Client::new(&stack.api_url)?.sign_in(&stack.administrator.email, &stack.administrator.password).await?;
+    let token = stack.seller.token(TokenKind::Personal, ALL_CATEGORIES);
+    let account =
+        client.post("/wildberries/accounts", json!({ "name": "Ромашка", "token": token })).await?["id"].clone();
+    pause(stack).await?;
+    bare::stock(&client, &account, orders).await?;
+    let mut admin = stack.servers.admin(&stack.database).await?;
+    let twin = bare::twin(&mut admin).await?;
+    stack.seller.place_orders(orders);
+    let (run, ours) = pull(&client, &account).await?;
+    ensure!(run["added"].as_u64() == u64::try_from(orders).ok(), "{} of {orders} orders were imported", run["added"]);
+    let (written, bare) = bare::write(stack, &mut admin, twin).await?;
+    ensure!(written == orders, "{written} of {orders} orders were written bare");
+    let rate = |seconds: f64| orders as f64 / seconds;
+    let reached = format!("{:.0} orders/s, bare SQL {:.0} orders/s: ratio {:.2}", rate(ours), rate(bare), bare / ours);
+    Ok(Figure {
+        what: "import of orders, against bare SQL with the same writes",
+        promise: "≥ 0.50",
+        reached,
+        held: bare / ours >= 0.5,
+    })
+}
