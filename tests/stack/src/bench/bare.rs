@@ -54,6 +54,8 @@ pub(super) async fn twin(admin: &mut PgConnection) -> Result<Uuid> {
         .bind(new)
         .execute(&mut *admin)
         .await?;
+    // The triggers that keep balances obey row security.
+    sqlx::query("SELECT set_config('app.enterprise_id', $1, false)").bind(new.to_string()).execute(&mut *admin).await?;
     for table in [
         "wildberries_accounts",
         "warehouses",

@@ -3,7 +3,6 @@
 
 mod bare;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -28,34 +27,38 @@ struct Figure {
 /// Measures everything; `short` with a fifth of the orders.
 pub async fn run(short: bool, steps: &mut Steps) -> anyhow::Result<()> {
     let orders = if short { 20_000 } else { 100_000 };
-    let mut figures = Vec::new();
     let mut stack = up(1.0, steps).await?;
     let client =
         Client::new(&stack.api_url)?.sign_in(&stack.administrator.email, &stack.administrator.password).await?;
     demo::walk(&stack, &mut Steps::silent()).await.context("the walk before measuring")?;
-    figures.push(memory(&mut stack)?);
-    figures.push(
-        steps.step("Orders become reservations", appearance(&stack, &client, if short { 10 } else { 40 })).await?,
-    );
-    figures.push(steps.step("A click starts its job", click(&client, 100)).await?);
-    figures.push(steps.step("Import with Wildberries' limits on", limited(&stack, &client, orders)).await?);
+    tell(steps, &memory(&mut stack)?);
+    let figure =
+        steps.step("Orders become reservations", appearance(&stack, &client, if short { 10 } else { 40 })).await?;
+    tell(steps, &figure);
+    let figure = steps.step("A click starts its job", click(&client, 100)).await?;
+    tell(steps, &figure);
+    let figure = steps.step("Import with Wildberries' limits on", limited(&stack, &client, orders)).await?;
+    tell(steps, &figure);
     stack.down().await?;
 
     // The client keeps to the limits by itself, whatever the simulator does: here its budget is scaled out of the way.
     let stack = up(10_000.0, steps).await?;
     stack.simulator.set_limits(Limits::Off);
-    figures.push(steps.step("Import against bare SQL", import(&stack, orders)).await?);
-    stack.down().await?;
+    let figure = steps.step("Import against bare SQL", import(&stack, orders)).await?;
+    tell(steps, &figure);
+    stack.down().await
+}
 
-    steps.note(&format!("\n{:<58} {:<14} {:<46} {}", "what", "promise", "reached", "held"));
-    for Figure { what, promise, reached, held } in &figures {
-        steps.note(&format!("{what:<58} {promise:<14} {reached:<46} {}", if *held { "yes" } else { "NO" }));
-    }
-    Ok(())
+fn tell(steps: &Steps, figure: &Figure) {
+    let Figure { what, promise, reached, held } = figure;
+    let held = if *held { "held" } else { "NOT HELD" };
+    steps.note(&format!("{what}: promise {promise}, reached {reached}: {held}"));
 }
 
 async fn up(scale: f64, steps: &mut Steps) -> anyhow::Result<Stack> {
-    let variables = BTreeMap::from([("WB_LIMIT_SCALE".to_owned(), scale.to_string())]);
+    // Statuses more often than by default, so that the walk does not wait for them; orders at the default rhythm.
+    let mut variables = demo::rhythm();
+    variables.insert("WB_LIMIT_SCALE".to_owned(), scale.to_string());
     let options = Options { profile: Profile::Release, workers: 2, private: true, variables, ..Options::default() };
     Stack::up_with(options, steps).await
 }
