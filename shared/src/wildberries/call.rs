@@ -105,7 +105,6 @@ impl<'a> Request<'a> {
         Self { body: Some(body), ..self }
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "dates and numbers are handed over as they are written")]
     pub fn query(mut self, name: &'static str, value: &impl ToString) -> Self {
         self.query.push((name, value.to_string()));
         self

@@ -130,8 +130,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Test { arguments } => return suite::run(&arguments).await.map(ExitCode::from),
         Command::Demo { once, place } => until_asked(demonstrate(place.options(), once, &mut steps)).await,
-        Command::Bench { short } => until_asked(bench::run(short, &mut steps)).await,
-        Command::Chaos(Chaos::Walk { rounds, seed }) => until_asked(chaos::walk(rounds, seed, &mut steps)).await,
+        Command::Bench { short } => until_asked(Box::pin(bench::run(short, &mut steps))).await,
+        Command::Chaos(Chaos::Walk { rounds, seed }) => {
+            until_asked(Box::pin(chaos::walk(rounds, seed, &mut steps))).await
+        }
         Command::Up(place) => until_asked(stand(place.options(), &mut steps)).await,
         Command::Servers { durable } => until_asked(serve(durable, &mut steps)).await,
         Command::Prepare { check } => until_asked(prepare::run(check, &mut steps)).await,

@@ -1,6 +1,8 @@
 //! `cargo wb bench`: what is promised, measured on the release build against fully durable servers, each figure beside
 //! the bare thing in the same run, because machines differ and are shared.
 
+#![expect(clippy::cast_precision_loss, reason = "figures are rounded for people")]
+
 mod bare;
 
 use std::time::{Duration, Instant};
@@ -78,8 +80,8 @@ fn memory(stack: &mut Stack) -> anyhow::Result<Figure> {
 
 fn percentiles(mut times: Vec<f64>) -> (f64, f64, f64) {
     times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
-    (at(0.5), at(0.95), at(1.0))
+    let at = |percent: usize| times[((times.len() - 1) * percent).div_ceil(100)];
+    (at(50), at(95), at(100))
 }
 
 /// From an order's birth in the simulator to its reservation over the API, at moments that the polling does not know.
