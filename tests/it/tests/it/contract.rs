@@ -11,8 +11,8 @@ use wildberries::contract::Contract;
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 fn operations() -> Vec<(String, String, Value)> {
-    let document: Value = serde_json::from_str(&api::openapi()).unwrap();
-    let paths = document["paths"].as_object().unwrap().clone();
+    let document: Value = serde_json::from_str(&api::openapi()).expect("the document is JSON");
+    let paths = document["paths"].as_object().expect("the document has paths").clone();
     let of = |(path, item): (String, Value)| {
         METHODS.into_iter().filter_map(move |method| {
             let operation = item.get(method)?.clone();

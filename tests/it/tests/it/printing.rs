@@ -7,7 +7,10 @@ use stack::printer::Fault as Breakdown;
 use wildberries::{Fault, FaultKind};
 
 async fn items(shop: &Shop<'_>, job: &str) -> Result<Vec<Value>> {
-    Ok(shop.client.get(&format!("/print-jobs/{job}/items")).await?["items"].as_array().unwrap().clone())
+    Ok(shop.client.get(&format!("/print-jobs/{job}/items")).await?["items"]
+        .as_array()
+        .expect("labels are a list")
+        .clone())
 }
 
 #[tokio::test]
@@ -34,7 +37,7 @@ async fn sticker_k_is_pick_step_k_although_the_answer_is_shuffled_and_doubled() 
 /// What the code on the paper says.
 fn read_code(label: &stack::printer::Label) -> String {
     let bitmap = &label.bitmap;
-    let [width, height] = [bitmap.width, bitmap.height].map(|side| u32::try_from(side).unwrap());
+    let [width, height] = [bitmap.width, bitmap.height].map(|side| u32::try_from(side).expect("a label is small"));
     let drawn = worker::printing::render::Bitmap::draw(width, height, |x, y| bitmap.ink(x as usize, y as usize));
     worker::printing::decode::read(&drawn).first().cloned().unwrap_or_default()
 }
