@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn every_script_of_the_page_is_admitted_by_its_hash() {
-        let html = r##"<html><script charset="UTF-8">one("<script>")</script><p></p><script>two()</script></html>"##;
+        let html = r#"<html><script charset="UTF-8">one("<script>")</script><p></p><script>two()</script></html>"#;
         assert_eq!(scripts(html).collect::<Vec<_>>(), ["one(\"<script>\")", "two()"]);
         assert!(policy(html).contains(&STANDARD.encode(Sha256::digest("two()"))));
     }
