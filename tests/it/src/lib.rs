@@ -123,6 +123,11 @@ impl TestApp {
         Ok(sqlx::query_scalar(sql).fetch_one(&mut self.admin().await?).await?)
     }
 
+    /// Redis, shared with other tests: names in it must be one's own.
+    pub fn redis_url(&self) -> String {
+        self.servers.redis_url(0)
+    }
+
     /// The database as this role.
     pub async fn as_role(&self, role: Role) -> Result<PgConnection> {
         PgConnection::connect(&self.servers.database_url(role, &self.database)).await.context("connecting")
