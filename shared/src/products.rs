@@ -1,6 +1,6 @@
 //! Products: the smallest stocked units. A card of Wildberries groups its sizes, each of them a product with barcodes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
@@ -222,7 +222,7 @@ async fn upsert_products(tx: &mut EnterpriseTx, account_id: AccountId, cards: &[
            SET sku = EXCLUDED.sku, name = EXCLUDED.name, size = EXCLUDED.size, nm_id = EXCLUDED.nm_id, changed_at = EXCLUDED.changed_at
            WHERE (products.sku, products.name, products.size, products.nm_id)
                  IS DISTINCT FROM (EXCLUDED.sku, EXCLUDED.name, EXCLUDED.size, EXCLUDED.nm_id)
-           RETURNING created_at = changed_at AS "added!""#,
+           RETURNING id"#,
         enterprise_id as _,
         account_id as _,
         now,
@@ -235,7 +235,9 @@ async fn upsert_products(tx: &mut EnterpriseTx, account_id: AccountId, cards: &[
     )
     .fetch_all(tx.conn())
     .await?;
-    let added = rows.iter().filter(|added| **added).count();
+    // A row that was there has kept the id that it had.
+    let proposed: HashSet<_> = ids.into_iter().collect();
+    let added = rows.iter().filter(|id| proposed.contains(&id.0)).count();
     Ok((count(added), count(rows.len() - added)))
 }
 

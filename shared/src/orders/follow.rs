@@ -80,37 +80,53 @@ pub async fn record_statuses(
     account_id: AccountId,
     facts: &[StatusFacts],
 ) -> Result<Vec<Changed>> {
-    let now = tx.now().await?;
-    let numbers: Vec<_> = facts.iter().map(|fact| fact.wb_order_id.0).collect();
-    // Locked in one order by everybody, before anything is written.
-    let mut changed = sqlx::query_as!(
-        Changed,
-        "SELECT o.id, o.wb_order_id, o.status, o.product_id, o.warehouse_id
-         FROM orders AS o
-         JOIN unnest($2::bigint[], $3::text[], $4::text[]) AS f (wb_order_id, supplier_status, wb_status) ON f.wb_order_id = o.wb_order_id
-         WHERE o.account_id = $1 AND (o.supplier_status, o.wb_status) IS DISTINCT FROM (f.supplier_status, f.wb_status)
-         ORDER BY o.id
-         FOR NO KEY UPDATE OF o",
+    let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
+    // What is news is looked up number by number in the index, then locked in the one order that everybody keeps.
+    let mut news = sqlx::query!(
+        r#"WITH news AS MATERIALIZED (
+               SELECT o.id, f.supplier_status, f.wb_status
+               FROM unnest($3::bigint[], $4::text[], $5::text[]) AS f (wb_order_id, supplier_status, wb_status)
+               CROSS JOIN LATERAL (SELECT o.id, o.supplier_status, o.wb_status FROM orders AS o
+                                   WHERE o.enterprise_id = $1 AND o.account_id = $2 AND o.wb_order_id = f.wb_order_id LIMIT 1) AS o
+               WHERE (o.supplier_status, o.wb_status) IS DISTINCT FROM (f.supplier_status, f.wb_status)
+           )
+           SELECT o.id, o.wb_order_id, o.status, o.product_id, o.warehouse_id,
+                  news.supplier_status AS "supplier_status!", news.wb_status AS "wb_status!"
+           FROM news JOIN orders AS o ON o.id = news.id
+           WHERE (o.supplier_status, o.wb_status) IS DISTINCT FROM (news.supplier_status, news.wb_status)
+           ORDER BY o.id
+           FOR NO KEY UPDATE OF o"#,
+        enterprise_id as _,
         account_id as _,
-        &numbers,
+        &facts.iter().map(|fact| fact.wb_order_id.0).collect::<Vec<_>>(),
         &facts.iter().map(|fact| fact.supplier_status.clone()).collect::<Vec<_>>(),
         &facts.iter().map(|fact| fact.wb_status.clone()).collect::<Vec<_>>(),
     )
     .fetch_all(tx.conn())
     .await?;
-    changed.dedup_by_key(|order| order.id);
+    if news.is_empty() {
+        return Ok(Vec::new());
+    }
+    news.dedup_by_key(|order| order.id);
     sqlx::query!(
-        "UPDATE orders AS o SET supplier_status = f.supplier_status, wb_status = f.wb_status, changed_at = $5
-         FROM unnest($2::bigint[], $3::text[], $4::text[]) AS f (wb_order_id, supplier_status, wb_status)
-         WHERE o.account_id = $1 AND o.wb_order_id = f.wb_order_id
-           AND (o.supplier_status, o.wb_status) IS DISTINCT FROM (f.supplier_status, f.wb_status)",
-        account_id as _,
-        &numbers,
-        &facts.iter().map(|fact| fact.supplier_status.clone()).collect::<Vec<_>>(),
-        &facts.iter().map(|fact| fact.wb_status.clone()).collect::<Vec<_>>(),
+        "UPDATE orders AS o SET supplier_status = n.supplier_status, wb_status = n.wb_status, changed_at = $4
+         FROM unnest($1::uuid[], $2::text[], $3::text[]) AS n (id, supplier_status, wb_status)
+         WHERE o.id = n.id",
+        &news.iter().map(|order| order.id.0).collect::<Vec<_>>(),
+        &news.iter().map(|order| order.supplier_status.clone()).collect::<Vec<_>>(),
+        &news.iter().map(|order| order.wb_status.clone()).collect::<Vec<_>>(),
         now,
     )
     .execute(tx.conn())
     .await?;
-    Ok(changed)
+    Ok(news
+        .into_iter()
+        .map(|order| Changed {
+            id: order.id,
+            wb_order_id: order.wb_order_id,
+            status: order.status,
+            product_id: order.product_id,
+            warehouse_id: order.warehouse_id,
+        })
+        .collect())
 }

@@ -127,8 +127,15 @@ fn initial(facts: &OrderFacts) -> Option<OrderStatus> {
 /// The positions of facts that name an order not stored yet; each number once.
 async fn only_unknown(tx: &mut EnterpriseTx, account_id: AccountId, facts: &[OrderFacts]) -> Result<Vec<usize>> {
     let numbers: Vec<_> = facts.iter().map(|order| order.wb_order_id.0).collect();
+    let enterprise_id = tx.enterprise_id();
+    // One look into the index per number: a list of numbers would read the whole table until it has statistics, which is
+    // the whole first import long.
     let known = sqlx::query_scalar!(
-        "SELECT wb_order_id FROM orders WHERE account_id = $1 AND wb_order_id = ANY($2)",
+        r#"SELECT n.wb_order_id AS "wb_order_id!: WbOrderId"
+           FROM unnest($3::bigint[]) AS n (wb_order_id)
+           CROSS JOIN LATERAL (SELECT FROM orders AS o
+                               WHERE o.enterprise_id = $1 AND o.account_id = $2 AND o.wb_order_id = n.wb_order_id LIMIT 1) AS known"#,
+        enterprise_id as _,
         account_id as _,
         &numbers
     )

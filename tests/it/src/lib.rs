@@ -1,6 +1,7 @@
 //! What the suite stands on: the API on a port, jobs run in this process without Redis, the simulator, a virtual printer,
 //! a database of its own as the roles of production, and a clock that stands until it is moved.
 
+pub mod engine;
 mod shop;
 
 use std::path::{Path, PathBuf};
@@ -57,10 +58,11 @@ impl TestApp {
             Simulator::start(wildberries::Options { limits: Limits::Off, ..wildberries::Options::default() }).await?;
         let printer = VirtualPrinter::start(stack::printer::Options::default()).await?;
         let clock = SetClock::at(chrono::Utc::now());
-        let config = config(&servers.database_url(Role::Api, &database), &servers.redis_url(0), &simulator.url())?;
+        let url = servers.database_url(Role::Api, &database);
+        let config = config(Program::Api, &url, &servers.redis_url(0), &simulator.url())?;
         let budget = Budget::unlimited();
         let wildberries = Wildberries::new(config.hosts.clone(), budget)?;
-        let api = open(&servers.database_url(Role::Api, &database), &clock)?;
+        let api = open(&url, &clock)?;
         let worker = open(&servers.database_url(Role::Worker, &database), &clock)?;
         let mut ctx =
             Ctx::new(worker, config.keyring.clone(), wildberries.clone(), AllowList::parse_demo("127.0.0.1/32")?);
@@ -151,15 +153,16 @@ fn open(url: &str, clock: &SetClock) -> Result<Db> {
     Ok(Db::open(&SecretString::from(url.to_owned()), &options)?.with_clock(Clock::Set(clock.clone())))
 }
 
-fn config(database_url: &str, redis_url: &str, simulator: &str) -> Result<Config> {
+fn config(program: Program, database_url: &str, redis_url: &str, simulator: &str) -> Result<Config> {
     let keys = std::env::temp_dir().join(format!("wb-it-{}.kek", shared::ids::JobId::new()));
     std::fs::write(&keys, format!("k1:{}=", "A".repeat(43)))?;
-    let config = Config::read(Program::Api, |name| match name {
+    let config = Config::read(program, |name| match name {
         "DATABASE_URL" => Some(database_url.to_owned()),
         "REDIS_URL" => Some(redis_url.to_owned()),
         "JWT_KEYS" => Some(format!("k1:{}", "s".repeat(32))),
         "WB_KEK_FILE" => Some(keys.to_string_lossy().into_owned()),
         "WB_ENV" => Some("demo".to_owned()),
+        "WORKER_LISTEN" => Some("127.0.0.1:0".to_owned()),
         "WB_BASE_URL_COMMON" | "WB_BASE_URL_CONTENT" | "WB_BASE_URL_MARKETPLACE" => Some(simulator.to_owned()),
         _ => None,
     });

@@ -37,6 +37,9 @@ enum Command {
         /// A fifth of the size
         #[arg(long)]
         short: bool,
+        /// Only these figures
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<bench::Figures>,
     },
     /// Breaks things on purpose while the main job is walked
     #[command(subcommand)]
@@ -130,7 +133,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Test { arguments } => return suite::run(&arguments).await.map(ExitCode::from),
         Command::Demo { once, place } => until_asked(demonstrate(place.options(), once, &mut steps)).await,
-        Command::Bench { short } => until_asked(Box::pin(bench::run(short, &mut steps))).await,
+        Command::Bench { short, only } => until_asked(Box::pin(bench::run(short, &only, &mut steps))).await,
         Command::Chaos(Chaos::Walk { rounds, seed }) => {
             until_asked(Box::pin(chaos::walk(rounds, seed, &mut steps))).await
         }

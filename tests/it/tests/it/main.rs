@@ -1,6 +1,7 @@
 //! The suite: each test has a world of its own and acts through HTTP.
 
 mod contract;
+mod engine;
 mod jobs;
 mod orders;
 mod printing;

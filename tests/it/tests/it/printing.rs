@@ -77,6 +77,51 @@ async fn a_printer_without_paper_says_so_and_prints_when_it_has_some() -> Result
     Ok(())
 }
 
+/// Lets the lane come back until the job is done; what the printer's counter could not settle, a person settles who
+/// looks at the paper. Answers how often that was needed.
+async fn settle_by_looking(shop: &Shop<'_>, job: &str) -> Result<u64> {
+    let mut doubts = 0;
+    for _ in 0..10 {
+        let seen = shop.client.get(&format!("/print-jobs/{job}")).await?;
+        if seen["status"] == "done" {
+            return Ok(doubts);
+        }
+        if let Some(item) = items(shop, job).await?.iter().find(|item| item["status"] == "uncertain") {
+            let came_out = shop.app.printer.labels().iter().any(|label| item["barcode"] == read_code(label));
+            let verdict = if came_out { "printed" } else { "not_printed" };
+            let path = format!("/print-jobs/{job}/items/{}/resolve", item["id"].as_str().unwrap());
+            shop.client.post(&path, json!({ "verdict": verdict })).await?;
+            doubts += 1;
+        }
+        shop.app.later(10).await?;
+    }
+    anyhow::bail!("the job does not come to its end")
+}
+
+#[tokio::test]
+async fn wherever_the_connection_breaks_each_label_leaves_once_and_in_its_order() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let mut doubts = 0;
+    let breaks = [1, 200, 3_000, 12_000, 30_000].map(Breakdown::ResetAfter);
+    for breakdown in breaks.into_iter().chain([Breakdown::CrashBeforeCount]) {
+        let (request, lines) = shop.picked(4).await?;
+        shop.supply(&request).await?;
+        let before = app.printer.labels().len();
+        app.printer.fault(breakdown);
+        let job = shop.print(&request).await?;
+        doubts += settle_by_looking(&shop, &job).await?;
+        let codes: Vec<_> = app.printer.labels()[before..].iter().map(read_code).collect();
+        let wanted: Vec<_> = lines
+            .iter()
+            .map(|line| shop.seller.sticker(line["wbOrderId"].as_i64().unwrap()).unwrap().barcode)
+            .collect();
+        assert_eq!(codes, wanted, "{breakdown:?}");
+    }
+    assert!(doubts > 0, "a break inside a label is never settled by guessing");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_worker_that_dies_while_sending_leaves_an_uncertain_label_for_a_person() -> Result<()> {
     let app = TestApp::start().await?;

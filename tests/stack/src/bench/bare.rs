@@ -1,12 +1,16 @@
 //! The bare thing beside the import: the same rows from ready arrays on one connection, in a twin enterprise with the same
-//! products and the same stock.
+//! products and the same stock. The arrays go back as the database gave them, byte for byte: nothing is parsed while the
+//! clock runs.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo};
 use sqlx::types::Uuid;
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection, Encode, PgConnection, Postgres, Row, Type, TypeInfo, ValueRef};
 
 use super::LONG;
 use crate::client::text;
@@ -71,7 +75,7 @@ pub(super) async fn twin(admin: &mut PgConnection) -> Result<Uuid> {
             "INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, to_jsonb(t) || jsonb_build_object('enterprise_id', $2))).*
              FROM {table} AS t WHERE t.enterprise_id = $1"
         );
-        sqlx::query(sqlx::AssertSqlSafe(copy))
+        sqlx::query(AssertSqlSafe(copy))
             .bind(old)
             .bind(new)
             .execute(&mut *admin)
@@ -87,69 +91,130 @@ pub(super) async fn write(stack: &Stack, admin: &mut PgConnection, twin: Uuid) -
     let mut bare = PgConnection::connect(&stack.servers.database_url(Role::Worker, &stack.database))
         .await
         .context("connecting")?;
+    let tables = [
+        Table::read(admin, "orders", "id").await?,
+        Table::read(admin, "order_history", "order_id").await?,
+        Table::read(admin, "reservations", "order_id").await?,
+    ];
+    // Taking the arrays is not measured, but should not read whole tables either.
+    sqlx::query("ANALYZE orders, order_history, reservations").execute(&mut *admin).await?;
     let (mut written, mut spent, mut after) = (0, Duration::ZERO, i64::MIN);
     loop {
-        let page = ready(admin, twin, after).await?;
-        let Some(last) = page.last else { return Ok((written, spent.as_secs_f64())) };
+        let page: Vec<(Uuid, i64)> = sqlx::query_as(
+            "SELECT id, wb_order_id FROM orders WHERE enterprise_id <> $1 AND wb_order_id > $2 ORDER BY wb_order_id LIMIT $3",
+        )
+        .bind(twin)
+        .bind(after)
+        .bind(PAGE)
+        .fetch_all(&mut *admin)
+        .await?;
+        let Some((_, last)) = page.last() else { return Ok((written, spent.as_secs_f64())) };
+        let orders: Vec<_> = page.iter().map(|(id, _)| *id).collect();
+        let mut ready = Vec::new();
+        for table in &tables {
+            ready.push((table.put.clone(), table.arrays(admin, twin, &orders).await?));
+        }
         let begin = Instant::now();
         let mut tx = bare.begin().await?;
-        let enterprise = format!("SET LOCAL app.enterprise_id = '{twin}'");
-        sqlx::query(sqlx::AssertSqlSafe(enterprise)).execute(&mut *tx).await?;
-        for (statement, rows) in [(ORDERS, &page.orders), (HISTORY, &page.history), (RESERVATIONS, &page.reservations)]
-        {
-            sqlx::query(statement).bind(rows).execute(&mut *tx).await?;
+        sqlx::query(AssertSqlSafe(format!("SET LOCAL app.enterprise_id = '{twin}'"))).execute(&mut *tx).await?;
+        for (put, arrays) in ready {
+            arrays
+                .into_iter()
+                .fold(sqlx::query(AssertSqlSafe(put)), sqlx::query::Query::bind)
+                .execute(&mut *tx)
+                .await?;
         }
         tx.commit().await?;
         spent += begin.elapsed();
-        (after, written) = (last, written + page.count);
+        (after, written) = (*last, written + page.len());
     }
 }
 
-/// A page as arrays of composite rows, ready to be unnested.
-struct Ready {
-    orders: Vec<String>,
-    history: Vec<String>,
-    reservations: Vec<String>,
-    count: usize,
-    last: Option<i64>,
+/// How a table's rows are taken as one array per column, and put back from them.
+struct Table {
+    take: String,
+    put: String,
 }
 
-const ORDERS: &str = "INSERT INTO orders SELECT (r::orders).* FROM unnest($1::text[]) AS r";
-const HISTORY: &str = "INSERT INTO order_history SELECT (r::order_history).* FROM unnest($1::text[]) AS r";
-const RESERVATIONS: &str = "INSERT INTO reservations SELECT (r::reservations).* FROM unnest($1::text[]) AS r";
-
-async fn ready(admin: &mut PgConnection, twin: Uuid, after: i64) -> Result<Ready> {
-    let rows = sqlx::query(
-        "SELECT wb_order_id, id, (jsonb_populate_record(NULL::orders, to_jsonb(o) || jsonb_build_object('enterprise_id', $1)))::text AS row
-         FROM orders AS o WHERE enterprise_id <> $1 AND wb_order_id > $2 ORDER BY wb_order_id LIMIT $3",
-    )
-    .bind(twin)
-    .bind(after)
-    .bind(PAGE)
-    .fetch_all(&mut *admin)
-    .await?;
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.get("id")).collect();
-    let of = |table: &str| {
-        format!(
-            "SELECT (jsonb_populate_record(NULL::{table}, to_jsonb(t) || jsonb_build_object('enterprise_id', $1)))::text
-             FROM {table} AS t WHERE enterprise_id <> $1 AND order_id = ANY($2)"
+impl Table {
+    /// `order` is the column that names the order.
+    async fn read(admin: &mut PgConnection, table: &str, order: &str) -> Result<Self> {
+        let columns: Vec<(String, String)> = sqlx::query_as(
+            "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
+             WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
         )
-    };
-    let history = sqlx::query_scalar(sqlx::AssertSqlSafe(of("order_history")))
-        .bind(twin)
-        .bind(&ids)
-        .fetch_all(&mut *admin)
+        .bind(table)
+        .fetch_all(admin)
         .await?;
-    let reservations = sqlx::query_scalar(sqlx::AssertSqlSafe(of("reservations")))
-        .bind(twin)
-        .bind(&ids)
-        .fetch_all(&mut *admin)
-        .await?;
-    Ok(Ready {
-        orders: rows.iter().map(|row| row.get("row")).collect(),
-        history,
-        reservations,
-        count: rows.len(),
-        last: rows.last().map(|row| row.get("wb_order_id")),
-    })
+        let (mut taken, mut put, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, (name, kind)) in (1..).zip(&columns) {
+            // An array of arrays cannot be unnested by rows.
+            let (column, back) = match (name.as_str(), kind.as_str()) {
+                ("enterprise_id", _) => ("$1".to_owned(), "r.enterprise_id".to_owned()),
+                (_, "text[]") => (format!("array_to_string(t.{name}, ',')"), format!("string_to_array(r.{name}, ',')")),
+                _ => (format!("t.{name}"), format!("r.{name}")),
+            };
+            taken.push(format!("array_agg({column} ORDER BY t.{order})"));
+            put.push((format!("${number}"), back));
+            names.push(name.clone());
+        }
+        let (parameters, back): (Vec<_>, Vec<_>) = put.into_iter().unzip();
+        let names = names.join(", ");
+        Ok(Self {
+            take: format!(
+                "SELECT {} FROM {table} AS t WHERE t.enterprise_id <> $1 AND t.{order} = ANY($2)",
+                taken.join(", ")
+            ),
+            put: format!(
+                "INSERT INTO {table} ({names}) SELECT {} FROM unnest({}) AS r ({names})",
+                back.join(", "),
+                parameters.join(", ")
+            ),
+        })
+    }
+
+    async fn arrays(&self, admin: &mut PgConnection, twin: Uuid, orders: &[Uuid]) -> Result<Vec<Ready>> {
+        let row = sqlx::query(AssertSqlSafe(self.take.clone())).bind(twin).bind(orders).fetch_one(admin).await?;
+        (0..row.len())
+            .map(|column| {
+                let value = row.try_get_raw(column)?;
+                let kind = value.type_info().into_owned();
+                let bytes = if value.is_null() {
+                    None
+                } else {
+                    Some(value.as_bytes().map_err(anyhow::Error::from_boxed)?.to_vec())
+                };
+                Ok(Ready { kind, bytes })
+            })
+            .collect()
+    }
+}
+
+/// A column's array as the database sent it.
+struct Ready {
+    kind: PgTypeInfo,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Type<Postgres> for Ready {
+    /// Each value knows its own.
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("unknown")
+    }
+
+    fn compatible(kind: &PgTypeInfo) -> bool {
+        kind.name().ends_with("[]")
+    }
+}
+
+impl Encode<'_, Postgres> for Ready {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        let Some(bytes) = &self.bytes else { return Ok(IsNull::Yes) };
+        buffer.extend_from_slice(bytes);
+        Ok(IsNull::No)
+    }
+
+    fn produces(&self) -> Option<PgTypeInfo> {
+        Some(self.kind.clone())
+    }
 }
