@@ -24,12 +24,14 @@ use crate::{State, Tag, edge, needs::Needs, tokens};
 #[oai(rename = "AccessToken", ty = "bearer", bearer_format = "JWT", checker = "actor")]
 pub struct Caller(pub Actor);
 
-/// An access token of a system administrator, who acts in no enterprise.
+/// An access token from `POST /auth/login`, good for ten minutes, or a service key (`wbk_…`). What it may do follows from
+/// what was granted to its user at this moment; a key may never do more than the person who made it.
 #[derive(Debug, SecurityScheme)]
 #[oai(rename = "AccessToken", ty = "bearer", bearer_format = "JWT", checker = "operator")]
 pub struct SystemAdministrator(pub Operator);
 
-/// Any access token or service key: for what concerns everybody who is signed in.
+/// An access token from `POST /auth/login`, good for ten minutes, or a service key (`wbk_…`). What it may do follows from
+/// what was granted to its user at this moment; a key may never do more than the person who made it.
 #[derive(Debug, SecurityScheme)]
 #[oai(rename = "AccessToken", ty = "bearer", bearer_format = "JWT", checker = "anybody")]
 pub struct Anybody(pub Recognised);

@@ -173,7 +173,6 @@ pub struct Api;
 impl Api {
     /// List the people of the enterprise
     #[oai(path = "/users", method = "get", operation_id = "list_users")]
-    #[expect(clippy::too_many_arguments, reason = "one parameter per filter")]
     async fn list(
         &self,
         Caller(actor): Caller,

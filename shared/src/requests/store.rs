@@ -26,7 +26,7 @@ pub(super) async fn lock(tx: &mut EnterpriseTx, id: RequestId) -> Result<Locked>
 }
 
 pub(super) async fn assign(tx: &mut EnterpriseTx, id: RequestId, assignee: UserId) -> Result<()> {
-    let assigned = sqlx::query!(
+    let done = sqlx::query!(
         "UPDATE requests AS r SET assignee_id = $2
          WHERE r.id = $1
            AND EXISTS (SELECT FROM memberships AS m WHERE m.enterprise_id = r.enterprise_id AND m.user_id = $2 AND m.status = 'active')",
@@ -35,7 +35,7 @@ pub(super) async fn assign(tx: &mut EnterpriseTx, id: RequestId, assignee: UserI
     )
     .execute(tx.conn())
     .await?;
-    if assigned.rows_affected() == 0 {
+    if done.rows_affected() == 0 {
         return Err(Error::invalid("assigneeId", "is nobody who works in the enterprise"));
     }
     Ok(())
