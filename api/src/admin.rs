@@ -3,8 +3,9 @@
 use secrecy::SecretString;
 use shared::access::Role;
 use shared::db::Db;
-use shared::ids::EnterpriseId;
-use shared::users::{self, Email, NewUser};
+use shared::enterprises::TimeZone;
+use shared::ids::{EnterpriseId, UserId};
+use shared::users::{self, Email, Grant, NewUser};
 use shared::{Result, enterprises};
 
 use crate::passwords::Passwords;
@@ -27,9 +28,40 @@ pub async fn create_enterprise(db: &Db, passwords: &Passwords, new: NewEnterpris
     let email = Email::parse(&new.email)?;
     let password_hash = passwords.hash(new.password, "password").await?;
     let mut tx = db.platform().await?;
-    let id = enterprises::create(&mut tx, &new.name).await?;
-    let administrator = NewUser { email, name: new.user_name, role: Role::Administrator, password_hash };
-    users::create_first(&mut tx, id, &administrator).await?;
+    let facts = enterprises::NewEnterprise { name: new.name, tax_number: None, time_zone: TimeZone::default() };
+    let enterprise = enterprises::found(&mut tx, &facts).await?;
+    let administrator = NewUser {
+        email,
+        name: Some(new.user_name),
+        password_hash: Some(password_hash),
+        grants: vec![Grant::everywhere(Role::Administrator)],
+    };
+    users::create_first(&mut tx, enterprise.id, &administrator).await?;
+    tx.commit().await?;
+    Ok(enterprise.id)
+}
+
+/// Somebody to run the installation.
+#[derive(Clone, Debug)]
+pub struct NewSystemAdministrator {
+    /// What they sign in with; nobody may have it yet.
+    pub email: String,
+    /// As others call them.
+    pub name: String,
+    /// Their password, 12 to 128 characters.
+    pub password: SecretString,
+}
+
+/// Takes in a system administrator: they found, suspend and activate enterprises and see nothing of what those do.
+pub async fn create_system_administrator(
+    db: &Db,
+    passwords: &Passwords,
+    new: NewSystemAdministrator,
+) -> Result<UserId> {
+    let email = Email::parse(&new.email)?;
+    let password_hash = passwords.hash(new.password, "password").await?;
+    let mut tx = db.platform().await?;
+    let id = users::create_system_administrator(&mut tx, &email, &new.name, &password_hash).await?;
     tx.commit().await?;
     Ok(id)
 }

@@ -7,7 +7,8 @@ use poem_openapi::auth::{Bearer, BearerAuthorization};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi, SecurityScheme};
 use secrecy::SecretString;
-use shared::access::{Actor, Role};
+use shared::access::{ADMINISTER_SYSTEM, Actor, BELONG_TO_ENTERPRISE, Operator, Recognised};
+use shared::api_keys::{self, Secret};
 use shared::ids::{EnterpriseId, SessionId, UserId};
 use shared::users::Email;
 use shared::users::sessions::{self, Opening, RefreshToken, Session};
@@ -15,18 +16,53 @@ use shared::{Error, Result};
 
 use crate::answers::NoContent;
 use crate::problem::ApiError;
-use crate::{State, Tag, edge, tokens};
+use crate::{State, Tag, edge, needs::Needs, tokens};
 
-/// An access token from `POST /auth/login`, good for ten minutes. What it may do follows from the role that its user has
-/// at this moment.
+/// An access token from `POST /auth/login`, good for ten minutes, or a service key (`wbk_…`). What it may do follows from
+/// what was granted to its user at this moment; a key may never do more than the person who made it.
 #[derive(Debug, SecurityScheme)]
-#[oai(rename = "AccessToken", ty = "bearer", bearer_format = "JWT", checker = "recognise")]
+#[oai(rename = "AccessToken", ty = "bearer", bearer_format = "JWT", checker = "actor")]
 pub struct Caller(pub Actor);
 
-async fn recognise(request: &Request, bearer: Bearer) -> poem::Result<Actor> {
-    let actor = actor_of(state_of(request), &bearer.token).await.map_err(ApiError::from)?;
-    edge::record(&actor);
-    Ok(actor)
+/// An access token from `POST /auth/login`, good for ten minutes, or a service key (`wbk_…`). What it may do follows from
+/// what was granted to its user at this moment; a key may never do more than the person who made it.
+#[derive(Debug, SecurityScheme)]
+#[oai(rename = "AccessToken", ty = "bearer", bearer_format = "JWT", checker = "operator")]
+pub struct SystemAdministrator(pub Operator);
+
+/// An access token from `POST /auth/login`, good for ten minutes, or a service key (`wbk_…`). What it may do follows from
+/// what was granted to its user at this moment; a key may never do more than the person who made it.
+#[derive(Debug, SecurityScheme)]
+#[oai(rename = "AccessToken", ty = "bearer", bearer_format = "JWT", checker = "anybody")]
+pub struct Anybody(pub Recognised);
+
+async fn actor(request: &Request, bearer: Bearer) -> poem::Result<Actor> {
+    match admitted(request, &bearer).await? {
+        Recognised::Actor(actor) => Ok(actor),
+        Recognised::Operator(_) => Err(ApiError::from(Error::Forbidden(BELONG_TO_ENTERPRISE)).into()),
+    }
+}
+
+async fn operator(request: &Request, bearer: Bearer) -> poem::Result<Operator> {
+    match admitted(request, &bearer).await? {
+        Recognised::Operator(operator) => Ok(operator),
+        Recognised::Actor(_) => Err(ApiError::from(Error::Forbidden(ADMINISTER_SYSTEM)).into()),
+    }
+}
+
+async fn anybody(request: &Request, bearer: Bearer) -> poem::Result<Recognised> {
+    Ok(admitted(request, &bearer).await?)
+}
+
+/// Who is asking, if the operation is open to them.
+async fn admitted(request: &Request, bearer: &Bearer) -> Result<Recognised, ApiError> {
+    let recognised = recognise(state_of(request), &bearer.token).await?;
+    edge::record(&recognised);
+    let operation = request.data::<edge::Operation>().map_or("none", |operation| operation.0.as_str());
+    let needs = Needs::of(operation)
+        .ok_or_else(|| Error::Inconsistent(format!("nobody says what operation {operation} needs")))?;
+    needs.admit(&recognised)?;
+    Ok(recognised)
 }
 
 /// The session of the token that [`Caller`] has accepted: a second parameter, for what concerns the session itself.
@@ -45,12 +81,17 @@ fn state_of(request: &Request) -> &State {
     request.data().expect("the state is laid around all routes")
 }
 
-async fn actor_of(state: &State, token: &str) -> Result<Actor> {
+async fn recognise(state: &State, token: &str) -> Result<Recognised> {
+    if Secret::is_one(token) {
+        let refused = || Error::Unauthenticated("the service key is not valid, or no longer");
+        let secret = Secret::parse(token).ok_or_else(refused)?;
+        return api_keys::recognise(&state.db, &secret).await?.map(Recognised::Actor).ok_or_else(refused);
+    }
     let claims = state.tokens.verify(token)?;
     let mut tx = state.db.platform().await?;
     claims.check_time(tx.now().await?)?;
-    let actor = sessions::recognise(&mut tx, claims.sid, claims.sub).await?;
-    actor.ok_or(Error::Unauthenticated("the session is over"))
+    let recognised = sessions::recognise(&mut tx, claims.sid, claims.sub).await?;
+    recognised.ok_or(Error::Unauthenticated("the session is over"))
 }
 
 /// Who signs in, and where.
@@ -62,7 +103,7 @@ pub struct Login {
     /// The password.
     #[oai(validator(max_length = 1024))]
     pub password: String,
-    /// Which enterprise; needed only by those who belong to several.
+    /// Which enterprise; needed only by those who belong to several. A system administrator who names none acts in none.
     pub enterprise_id: Option<EnterpriseId>,
 }
 
@@ -77,7 +118,7 @@ pub struct Refresh {
 
 /// A signed-in client's tokens.
 #[derive(Debug, Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 pub struct SignedIn {
     /// Send it as `Authorization: Bearer …`.
     pub access_token: String,
@@ -91,10 +132,8 @@ pub struct SignedIn {
     pub refresh_expires_at: chrono::DateTime<chrono::Utc>,
     /// Who signed in.
     pub user_id: UserId,
-    /// Where.
-    pub enterprise_id: EnterpriseId,
-    /// As what.
-    pub role: Role,
+    /// Where; absent for a system administrator, who acts in no enterprise.
+    pub enterprise_id: Option<EnterpriseId>,
 }
 
 /// Signing in and out.
@@ -139,7 +178,7 @@ impl Api {
     #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
     async fn logout(
         &self,
-        Caller(_actor): Caller,
+        Anybody(_caller): Anybody,
         session: CurrentSession,
         state: Data<&State>,
     ) -> Result<NoContent, ApiError> {
@@ -180,6 +219,5 @@ fn signed_in(
         refresh_expires_at: session.expires_at,
         user_id: session.user_id,
         enterprise_id: session.enterprise_id,
-        role: session.role,
     })
 }

@@ -10,6 +10,7 @@ use poem::error::ResponseError;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use poem::web::{Compress, CompressionAlgo};
 use poem::{Body, Endpoint, EndpointExt, IntoResponse, Request, Response};
+use shared::access::Recognised;
 use tracing::{Instrument, Span, field};
 
 use crate::problem::{self, Place};
@@ -18,6 +19,10 @@ use crate::routes::{Route, Routes};
 const BODY_LIMIT: usize = 1024 * 1024;
 const URI_LIMIT: usize = 8 * 1024;
 const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// Which operation a request means, for whoever must know before its handler runs.
+#[derive(Clone, Debug)]
+pub struct Operation(pub String);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -74,6 +79,7 @@ async fn meet<E: Endpoint>(routes: Arc<E>, mut request: Request, table: &Routes)
         allowed_methods: route.map(Route::methods).unwrap_or_default(),
         path_parameters: route.map(Route::parameters).unwrap_or_default(),
     };
+    request.set_data(Operation(operation.clone()));
     let accepts_gzip = accepts_gzip(request.headers());
     let secure = request.header("x-forwarded-proto") == Some("https");
     let span = tracing::info_span!(
@@ -84,6 +90,7 @@ async fn meet<E: Endpoint>(routes: Arc<E>, mut request: Request, table: &Routes)
         http.path = request.uri().path(),
         enterprise.id = field::Empty,
         user.id = field::Empty,
+        key.id = field::Empty,
     );
 
     let work = async {
@@ -146,11 +153,21 @@ fn log(operation: &str, status: StatusCode, elapsed: Duration) {
 }
 
 /// Notes in the request's span, and so on every line of its log, who is asking.
-pub fn record(actor: &shared::access::Actor) {
+pub fn record(caller: &Recognised) {
     let span = Span::current();
-    span.record("enterprise.id", field::display(actor.enterprise_id()));
-    if let Some(user_id) = actor.user_id() {
-        span.record("user.id", field::display(user_id));
+    match caller {
+        Recognised::Operator(operator) => {
+            span.record("user.id", field::display(operator.user_id()));
+        }
+        Recognised::Actor(actor) => {
+            span.record("enterprise.id", field::display(actor.enterprise_id()));
+            if let Some(user_id) = actor.user_id() {
+                span.record("user.id", field::display(user_id));
+            }
+            if let Some(key_id) = actor.key_id() {
+                span.record("key.id", field::display(key_id));
+            }
+        }
     }
 }
 

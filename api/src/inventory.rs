@@ -66,7 +66,7 @@ shown! {
         order_id: Option<OrderId>,
         /// By this goods receipt.
         receipt_id: Option<GoodsReceiptId>,
-        /// Who: `user:<id>` or `job:<kind>`.
+        /// Who: `user:<id>`, `key:<id>` or `job:<kind>`.
         actor: String,
         /// When.
         occurred_at: DateTime<Utc>,

@@ -37,7 +37,7 @@ pub struct Job {
     pub progress: i32,
     /// Why it did not succeed the last time.
     pub last_error: Option<String>,
-    /// Who promised it: `user:<id>` or `job:<kind>`.
+    /// Who promised it: `user:<id>`, `key:<id>` or `job:<kind>`.
     pub actor: String,
     /// When.
     pub created_at: DateTime<Utc>,

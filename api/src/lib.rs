@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod answers;
+pub mod api_keys;
 pub mod auth;
 pub mod docs;
 pub mod edge;
@@ -13,12 +14,14 @@ pub mod health;
 pub mod home;
 pub mod inventory;
 pub mod jobs;
+pub mod needs;
 pub mod orders;
 pub mod passwords;
 pub mod printing;
 pub mod problem;
 pub mod products;
 pub mod requests;
+pub mod roles;
 pub mod routes;
 pub mod supplies;
 pub mod sync;
@@ -37,6 +40,7 @@ use shared::db::Db;
 use shared::wildberries::Client;
 
 use crate::health::Health;
+use crate::needs::Needs;
 use crate::passwords::Passwords;
 use crate::routes::Routes;
 use crate::tokens::Tokens;
@@ -54,8 +58,8 @@ type Nouns = (
     home::Api,
     health::Api,
     auth::Api,
-    enterprises::Api,
-    users::Api,
+    (enterprises::Api, api_keys::Api),
+    (users::Api, roles::Api),
     wildberries::Api,
     sync::Api,
     warehouses::Api,
@@ -72,8 +76,8 @@ const NOUNS: Nouns = (
     home::Api,
     health::Api,
     auth::Api,
-    enterprises::Api,
-    users::Api,
+    (enterprises::Api, api_keys::Api),
+    (users::Api, roles::Api),
     wildberries::Api,
     sync::Api,
     warehouses::Api,
@@ -128,7 +132,7 @@ pub enum Tag {
     Health,
     /// Signing in and out.
     Auth,
-    /// Tenants.
+    /// Tenants and their service keys.
     Enterprises,
     /// People and roles.
     Users,
@@ -185,6 +189,9 @@ fn document() -> Value {
         // poem leaves it out where nobody needs to sign in; said in so many words, nobody has to guess.
         if let Some(operation) = operation.as_object_mut() {
             operation.entry("security").or_insert_with(|| json!([]));
+            if let Some(needs) = operation["operationId"].as_str().and_then(Needs::of) {
+                needs.publish(operation);
+            }
         }
     }
     document

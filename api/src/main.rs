@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use api::admin::{self, NewEnterprise};
+use api::admin::{self, NewEnterprise, NewSystemAdministrator};
 use api::passwords::Passwords;
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
@@ -52,6 +52,15 @@ enum Admin {
         #[arg(long, default_value = "Administrator")]
         user_name: String,
     },
+    /// Takes in somebody who runs the installation, whose password comes on standard input. Prints their id.
+    CreateSystemAdministrator {
+        /// What they sign in with.
+        #[arg(long)]
+        email: String,
+        /// As others call them.
+        #[arg(long, default_value = "System administrator")]
+        name: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -80,16 +89,21 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Openapi => print(&api::openapi()),
         Command::Admin(Admin::CreateEnterprise { name, email, user_name }) => {
             let new = NewEnterprise { name, email, user_name, password: password()? };
-            let options = DbOptions {
-                max_connections: 1,
-                statement_timeout: Duration::from_secs(5),
-                application_name: "wb-admin",
-            };
-            let db = Db::open(&config::database_url()?, &options)?;
-            let id = admin::create_enterprise(&db, &Passwords::default(), new).await?;
+            let id = admin::create_enterprise(&admin_db()?, &Passwords::default(), new).await?;
+            print(&format!("{id}\n"))
+        }
+        Command::Admin(Admin::CreateSystemAdministrator { email, name }) => {
+            let new = NewSystemAdministrator { email, name, password: password()? };
+            let id = admin::create_system_administrator(&admin_db()?, &Passwords::default(), new).await?;
             print(&format!("{id}\n"))
         }
     }
+}
+
+fn admin_db() -> anyhow::Result<Db> {
+    let options =
+        DbOptions { max_connections: 1, statement_timeout: Duration::from_secs(5), application_name: "wb-admin" };
+    Ok(Db::open(&config::database_url()?, &options)?)
 }
 
 /// All of standard input but the end of its line.

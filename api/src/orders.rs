@@ -44,10 +44,10 @@ shown! {
         article: String,
         /// The barcode that Wildberries names.
         barcode: Option<String>,
-        /// Minor units of the currency.
-        price_minor: i64,
-        /// ISO 4217.
-        currency: String,
+        /// Minor units of the currency; absent without `money:read` there.
+        price_minor: Option<i64>,
+        /// ISO 4217; absent without `money:read` there.
+        currency: Option<String>,
         /// Marks that must be given before delivery.
         required_marks: Vec<String>,
         /// In which supply.
@@ -72,7 +72,7 @@ shown! {
         from_status: Option<OrderStatus>,
         /// To where.
         to_status: OrderStatus,
-        /// Who: `user:<id>` or `job:<kind>`.
+        /// Who: `user:<id>`, `key:<id>` or `job:<kind>`.
         actor: String,
         /// Why.
         comment: Option<String>,

@@ -116,10 +116,10 @@ pub struct CreatePrinter {
     pub port: i32,
     /// Dots per inch, 203 or 300 as a rule.
     pub dpi: i32,
-    /// Millimetres.
-    pub label_width_mm: i32,
-    /// Millimetres.
-    pub label_height_mm: i32,
+    /// Millimetres; absent: as the enterprise's settings say.
+    pub label_width_mm: Option<i32>,
+    /// Millimetres; absent: as the enterprise's settings say.
+    pub label_height_mm: Option<i32>,
 }
 
 /// Labels to print: the stickers of a request, or the QR code of a supply.

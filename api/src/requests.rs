@@ -89,7 +89,7 @@ shown! {
         from_status: Option<RequestStatus>,
         /// To where.
         to_status: RequestStatus,
-        /// Who: `user:<id>` or `job:<kind>`.
+        /// Who: `user:<id>`, `key:<id>` or `job:<kind>`.
         actor: String,
         /// Why.
         comment: Option<String>,

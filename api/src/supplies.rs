@@ -65,7 +65,7 @@ shown! {
         from_status: Option<SupplyStatus>,
         /// To where.
         to_status: SupplyStatus,
-        /// Who: `user:<id>` or `job:<kind>`.
+        /// Who: `user:<id>`, `key:<id>` or `job:<kind>`.
         actor: String,
         /// Why.
         comment: Option<String>,

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, PgPool, Postgres, Transaction};
 
-use crate::access::{Actor, Permission};
+use crate::access::{Actor, Bounds, Permission, Reach};
 use crate::clock::Clock;
 use crate::ids::EnterpriseId;
 use crate::jobs::{Bell, Ring};
@@ -285,9 +285,19 @@ impl EnterpriseTx {
         self.actor.enterprise_id()
     }
 
-    /// Fails unless the actor has the permission.
-    pub fn require(&self, permission: Permission) -> Result<()> {
+    /// Fails unless the actor has the permission, however far; answers how far.
+    pub fn require(&self, permission: Permission) -> Result<Reach> {
         self.actor.require(permission)
+    }
+
+    /// Fails unless the actor has the permission all over the enterprise.
+    pub fn require_everywhere(&self, permission: Permission) -> Result<()> {
+        if self.actor.require(permission)?.is_everywhere() { Ok(()) } else { Err(Error::Forbidden(permission.code())) }
+    }
+
+    /// How far the permission goes, as queries ask for it; fails where it goes nowhere.
+    pub fn bounds(&self, permission: Permission) -> Result<Bounds> {
+        self.actor.bounds(permission)
     }
 }
 
@@ -298,3 +308,13 @@ pub struct PlatformTx {
 }
 
 transaction!(PlatformTx);
+
+impl PlatformTx {
+    /// Opens the rows of one enterprise to the rest of the transaction: for signing in and founding, before there is an actor.
+    pub(crate) async fn enter(&mut self, enterprise_id: EnterpriseId) -> Result<()> {
+        sqlx::query_scalar!("SELECT set_config('app.enterprise_id', $1, true)", enterprise_id.to_string())
+            .fetch_one(self.conn())
+            .await?;
+        Ok(())
+    }
+}

@@ -166,6 +166,8 @@ refusals! {
     EmailTaken = "email_taken", "A person with this e-mail already exists", "Пользователь с такой почтой уже есть";
     GoodsReceiptNumberTaken = "goods_receipt_number_taken", "A goods receipt with this number is already posted", "Приёмка с таким номером уже проведена";
     JobNotCancellable = "job_not_cancellable", "The job can no longer be cancelled", "Задание уже нельзя отменить";
+    LastAdministrator = "last_administrator", "The enterprise must keep an administrator", "В предприятии должен остаться администратор";
+    MemberAlready = "member_already", "The person already belongs to the enterprise", "Пользователь уже состоит в предприятии";
     NotEnoughStock = "not_enough_stock", "There is not enough stock", "Недостаточно остатка";
     OrderAlreadyInRequest = "order_already_in_request", "The order is already being picked", "Заказ уже в сборке";
     OrderCancelled = "order_cancelled", "The order is cancelled: stop", "Заказ отменён: остановитесь";
@@ -173,12 +175,17 @@ refusals! {
     OrderInAnotherSupply = "order_in_another_supply", "The order is in another supply", "Заказ уже в другой поставке";
     OrderNotPickable = "order_not_pickable", "The order has no reserved stock to pick", "Для заказа нет зарезервированного товара";
     OrderTransition = "order_transition", "The order cannot go to this status from where it is", "Из текущего статуса заказ не может перейти в этот";
+    OwnAccess = "own_access", "Somebody else must change your access", "Свой доступ меняет кто-то другой";
+    PersonOfSeveralEnterprises = "person_of_several_enterprises", "The person belongs to other enterprises, too", "Пользователь состоит и в других предприятиях";
     PrintItemNotUncertain = "print_item_not_uncertain", "Only an uncertain label can be resolved", "Решение нужно только для этикетки с неясным исходом";
     PrintJobNotCancellable = "print_job_not_cancellable", "The print job has nothing left to cancel", "В задании печати уже нечего отменять";
     PrinterAddressForbidden = "printer_address_forbidden", "Printers may not have this address", "Такой адрес для принтера запрещён";
     PrinterNameTaken = "printer_name_taken", "A printer with this name already exists", "Принтер с таким именем уже есть";
     RequestHasOpenLines = "request_has_open_lines", "The request still has open lines", "В заявке есть незавершённые строки";
     RequestTransition = "request_transition", "The request cannot go to this status from where it is", "Из текущего статуса заявка не может перейти в этот";
+    RightsExceedOwn = "rights_exceed_own", "Nobody grants or takes what they lack", "Нельзя выдать или отнять права, которых нет у вас";
+    RoleInUse = "role_in_use", "Somebody still has this role", "Эта роль ещё кому-то выдана";
+    RoleNameTaken = "role_name_taken", "A role with this name already exists", "Роль с таким названием уже есть";
     SkuTaken = "sku_taken", "A product with this SKU already exists", "Товар с таким артикулом уже есть";
     StickerUnknown = "sticker_unknown", "No order has this sticker", "Заказа с таким стикером нет";
     SupplyMixed = "supply_mixed", "Orders of one supply must share warehouse, cargo type, cross-border and B2B", "У заказов одной поставки должны совпадать склад, тип груза, трансграничность и B2B";

@@ -39,8 +39,12 @@ ids! {
     EnterpriseId,
     /// A posted goods receipt.
     GoodsReceiptId,
+    /// A role given to somebody, with its reach.
+    GrantId,
     /// A promise of work.
     JobId,
+    /// A service key.
+    KeyId,
     /// A line of a put-back request.
     MoveLineId,
     /// An assembly order.
@@ -59,6 +63,8 @@ ids! {
     RequestId,
     /// Stock held for one order.
     ReservationId,
+    /// A role of an enterprise's own.
+    RoleId,
     /// A timer.
     ScheduleId,
     /// A signed-in client.

@@ -6,7 +6,7 @@
 //!
 //! Foundations know nothing of the nouns; `wildberries` knows ids and errors only; nouns use foundations and the nouns
 //! below them: `sync` → `supplies`, `orders`, `printing`, `requests` → `inventory` → `products`, `warehouses` →
-//! `users`, `enterprises`. A noun writes its own tables and may read others. A contract test compares this list with
+//! `api_keys` → `users`, `enterprises`. A noun writes its own tables and may read others. A contract test compares this list with
 //! the directory.
 
 // Foundations.
@@ -28,6 +28,7 @@ pub mod wildberries;
 
 // The domain.
 pub mod accounts;
+pub mod api_keys;
 pub mod enterprises;
 pub mod inventory;
 pub mod orders;

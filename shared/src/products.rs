@@ -92,6 +92,11 @@ pub struct ProductFilter {
 /// One product.
 pub async fn get(tx: &mut EnterpriseTx, id: ProductId) -> Result<Product> {
     tx.require(Permission::ReadStock)?;
+    show(tx, id).await
+}
+
+/// One product, for a verb that has asked for its own permission.
+pub(crate) async fn show(tx: &mut EnterpriseTx, id: ProductId) -> Result<Product> {
     sqlx::query_as!(
         Product,
         r#"SELECT p.id, p.sku, p.name, p.size, p.account_id, p.nm_id, p.chrt_id, p.changed_at, p.archived_at,

@@ -112,7 +112,7 @@ pub struct OfficeFacts {
 
 /// Opens a warehouse with its packing cell.
 pub async fn create(tx: &mut EnterpriseTx, name: &str, address: Option<&str>) -> Result<Warehouse> {
-    tx.require(Permission::ManageWarehouses)?;
+    tx.require_everywhere(Permission::ManageWarehouses)?;
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 200 {
         return Err(Error::invalid("name", "must have 1 to 200 characters"));
@@ -142,30 +142,59 @@ pub async fn create(tx: &mut EnterpriseTx, name: &str, address: Option<&str>) ->
     )
     .execute(tx.conn())
     .await?;
-    get(tx, id).await
+    show(tx, id).await
 }
 
 /// One warehouse.
 pub async fn get(tx: &mut EnterpriseTx, id: WarehouseId) -> Result<Warehouse> {
-    tx.require(Permission::ReadStock)?;
+    enter(tx, id, Permission::ReadStock).await
+}
+
+/// The warehouse in which something is to be done. One that is out of the permission's reach is not found.
+pub(crate) async fn enter(tx: &mut EnterpriseTx, id: WarehouseId, permission: Permission) -> Result<Warehouse> {
+    let reach = tx.require(permission)?;
+    if !reach.holds_in(Some(id)) {
+        let person = tx.bounds(permission)?.person;
+        let own = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM requests WHERE warehouse_id = $1 AND assignee_id = $2) AS "own!""#,
+            id as _,
+            person
+        )
+        .fetch_one(tx.conn())
+        .await?;
+        if !own {
+            return Err(Error::NotFound("warehouse"));
+        }
+    }
+    show(tx, id).await
+}
+
+async fn show(tx: &mut EnterpriseTx, id: WarehouseId) -> Result<Warehouse> {
     sqlx::query_as!(Warehouse, "SELECT id, name, address, created_at FROM warehouses WHERE id = $1", id as _)
         .fetch_optional(tx.conn())
         .await?
         .ok_or(Error::NotFound("warehouse"))
 }
 
-/// Every own warehouse: an enterprise has a handful.
+/// Every own warehouse in reach: an enterprise has a handful.
 pub async fn list(tx: &mut EnterpriseTx) -> Result<Vec<Warehouse>> {
-    tx.require(Permission::ReadStock)?;
-    Ok(sqlx::query_as!(Warehouse, "SELECT id, name, address, created_at FROM warehouses ORDER BY id")
-        .fetch_all(tx.conn())
-        .await?)
+    let bounds = tx.bounds(Permission::ReadStock)?;
+    Ok(sqlx::query_as!(
+        Warehouse,
+        "SELECT w.id, w.name, w.address, w.created_at FROM warehouses AS w
+         WHERE $1::uuid[] IS NULL OR w.id = ANY($1)
+            OR EXISTS (SELECT FROM requests AS r WHERE r.warehouse_id = w.id AND r.assignee_id = $2)
+         ORDER BY w.id",
+        bounds.warehouses.as_deref(),
+        bounds.person,
+    )
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// Adds storage cells, all of them or none.
 pub async fn add_cells(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, cells: &[NewCell]) -> Result<Vec<Cell>> {
-    tx.require(Permission::ManageWarehouses)?;
-    get(tx, warehouse_id).await?;
+    enter(tx, warehouse_id, Permission::ManageWarehouses).await?;
     if cells.is_empty() || cells.len() > 1000 {
         return Err(Error::invalid("cells", "must be 1 to 1000"));
     }
@@ -241,35 +270,40 @@ pub async fn packing_cell(tx: &mut EnterpriseTx, warehouse_id: WarehouseId) -> R
         .ok_or_else(|| Error::Inconsistent(format!("warehouse {warehouse_id} has no packing cell")))
 }
 
-/// What Wildberries' warehouses of all accounts are.
+/// What Wildberries' warehouses of all accounts are: those that an own warehouse in reach fulfils.
 pub async fn list_wildberries(tx: &mut EnterpriseTx) -> Result<Vec<WildberriesWarehouse>> {
-    tx.require(Permission::ReadWildberries)?;
+    let bounds = tx.bounds(Permission::ReadWildberries)?;
     Ok(sqlx::query_as!(
         WildberriesWarehouse,
         "SELECT account_id, wb_warehouse_id, name, office_id, cargo_type, delivery_type, warehouse_id
-         FROM wildberries_warehouses WHERE gone_at IS NULL ORDER BY account_id, wb_warehouse_id"
+         FROM wildberries_warehouses
+         WHERE gone_at IS NULL AND ($1::uuid[] IS NULL OR warehouse_id = ANY($1))
+         ORDER BY account_id, wb_warehouse_id",
+        bounds.warehouses.as_deref(),
     )
     .fetch_all(tx.conn())
     .await?)
 }
 
-/// Has an own warehouse fulfil the orders of a Wildberries warehouse.
+/// Has an own warehouse fulfil the orders of a Wildberries warehouse. Who does not reach everywhere can only hand over
+/// what a warehouse in reach fulfils now.
 pub async fn link(
     tx: &mut EnterpriseTx,
     account_id: AccountId,
     wb_warehouse_id: WbWarehouseId,
     warehouse_id: WarehouseId,
 ) -> Result<WildberriesWarehouse> {
-    tx.require(Permission::ManageWildberries)?;
-    get(tx, warehouse_id).await?;
+    enter(tx, warehouse_id, Permission::ManageWildberries).await?;
+    let bounds = tx.bounds(Permission::ManageWildberries)?;
     sqlx::query_as!(
         WildberriesWarehouse,
         "UPDATE wildberries_warehouses SET warehouse_id = $3
-         WHERE account_id = $1 AND wb_warehouse_id = $2
+         WHERE account_id = $1 AND wb_warehouse_id = $2 AND ($4::uuid[] IS NULL OR warehouse_id = ANY($4))
          RETURNING account_id, wb_warehouse_id, name, office_id, cargo_type, delivery_type, warehouse_id",
         account_id as _,
         wb_warehouse_id as _,
         warehouse_id as _,
+        bounds.warehouses.as_deref(),
     )
     .fetch_optional(tx.conn())
     .await?

@@ -105,9 +105,9 @@ pub struct Consistency {
     pub differences: Vec<Difference>,
 }
 
-/// Balances that are not zero, by cell and product.
+/// Balances in reach that are not zero, by cell and product. One's own are those of the cells to which one's requests lead.
 pub async fn balances(tx: &mut EnterpriseTx, filter: &BalanceFilter, query: &PageQuery) -> Result<Page<Balance>> {
-    tx.require(Permission::ReadStock)?;
+    let bounds = tx.bounds(Permission::ReadStock)?;
     let after: Option<(CellId, ProductId)> = query.key()?;
     let (cell_id, product_id) = after.unzip();
     let rows = sqlx::query_as!(
@@ -117,6 +117,9 @@ pub async fn balances(tx: &mut EnterpriseTx, filter: &BalanceFilter, query: &Pag
          WHERE b.on_hand > 0
            AND ($1::uuid IS NULL OR b.product_id = $1) AND ($2::uuid IS NULL OR c.warehouse_id = $2) AND ($3::uuid IS NULL OR b.cell_id = $3)
            AND ($4::uuid IS NULL OR (b.cell_id, b.product_id) > ($4, $5::uuid))
+           AND ($7::uuid[] IS NULL OR c.warehouse_id = ANY($7)
+                OR EXISTS (SELECT FROM pick_lines AS l JOIN requests AS r ON r.id = l.request_id
+                           WHERE l.cell_id = b.cell_id AND l.product_id = b.product_id AND r.assignee_id = $8))
          ORDER BY b.cell_id, b.product_id LIMIT $6",
         filter.product_id as _,
         filter.warehouse_id as _,
@@ -124,38 +127,55 @@ pub async fn balances(tx: &mut EnterpriseTx, filter: &BalanceFilter, query: &Pag
         cell_id as _,
         product_id as _,
         query.limit + 1,
+        bounds.warehouses.as_deref(),
+        bounds.person,
     )
     .fetch_all(tx.conn())
     .await?;
     Ok(query.page(rows, |balance| (balance.cell_id, balance.product_id)))
 }
 
-/// The ledger, oldest first.
+/// The ledger as far as it is in reach, oldest first: what entered or left a cell of these warehouses, and what became
+/// later of their orders.
 pub async fn entries(tx: &mut EnterpriseTx, filter: &EntryFilter, query: &PageQuery) -> Result<Page<Entry>> {
-    tx.require(Permission::ReadStock)?;
+    let bounds = tx.bounds(Permission::ReadStock)?;
     let after: Option<StockEntryId> = query.key()?;
     let rows = sqlx::query_as!(
         Entry,
-        "SELECT id, product_id, from_cell_id, from_outside, to_cell_id, to_outside, quantity, kind, order_id, receipt_id, actor, occurred_at
-         FROM stock_entries
-         WHERE ($1::uuid IS NULL OR product_id = $1) AND ($2::uuid IS NULL OR order_id = $2) AND ($3::uuid IS NULL OR id > $3)
-         ORDER BY id LIMIT $4",
+        "SELECT e.id, e.product_id, e.from_cell_id, e.from_outside, e.to_cell_id, e.to_outside, e.quantity, e.kind, e.order_id,
+                e.receipt_id, e.actor, e.occurred_at
+         FROM stock_entries AS e
+         WHERE ($1::uuid IS NULL OR e.product_id = $1) AND ($2::uuid IS NULL OR e.order_id = $2) AND ($3::uuid IS NULL OR e.id > $3)
+           AND ($5::uuid[] IS NULL
+                OR EXISTS (SELECT FROM cells AS c WHERE c.id IN (e.from_cell_id, e.to_cell_id) AND c.warehouse_id = ANY($5))
+                OR EXISTS (SELECT FROM orders AS o WHERE o.id = e.order_id AND o.warehouse_id = ANY($5))
+                OR EXISTS (SELECT FROM pick_lines AS l JOIN requests AS r ON r.id = l.request_id
+                           WHERE l.order_id = e.order_id AND r.assignee_id = $6))
+         ORDER BY e.id LIMIT $4",
         filter.product_id as _,
         filter.order_id as _,
         after as _,
         query.limit + 1,
+        bounds.warehouses.as_deref(),
+        bounds.person,
     )
     .fetch_all(tx.conn())
     .await?;
     Ok(query.page(rows, |entry| entry.id))
 }
 
-/// Recomputes every balance from its entries and reservations and names what differs.
+/// Recomputes every balance in reach from its entries and reservations and names what differs. Nothing is one's own here.
 pub async fn consistency(tx: &mut EnterpriseTx) -> Result<Consistency> {
-    tx.require(Permission::ReadStock)?;
+    let bounds = tx.bounds(Permission::ReadStock)?;
+    let warehouses = bounds.warehouses.as_deref();
     let counts = sqlx::query!(
-        r#"SELECT (SELECT count(*) FROM balances) AS "balances!", (SELECT count(*) FROM stock_entries) AS "entries!",
-                  (SELECT count(*) FROM reservations WHERE status = 'active') AS "reservations!""#
+        r#"WITH reached AS (SELECT id FROM cells WHERE $1::uuid[] IS NULL OR warehouse_id = ANY($1))
+           SELECT (SELECT count(*) FROM balances AS b WHERE $1 IS NULL OR b.cell_id IN (SELECT id FROM reached)) AS "balances!",
+                  (SELECT count(*) FROM stock_entries AS e
+                   WHERE $1 IS NULL OR e.from_cell_id IN (SELECT id FROM reached) OR e.to_cell_id IN (SELECT id FROM reached)) AS "entries!",
+                  (SELECT count(*) FROM reservations AS r
+                   WHERE r.status = 'active' AND ($1 IS NULL OR r.cell_id IN (SELECT id FROM reached))) AS "reservations!""#,
+        warehouses,
     )
     .fetch_one(tx.conn())
     .await?;
@@ -175,8 +195,10 @@ pub async fn consistency(tx: &mut EnterpriseTx) -> Result<Consistency> {
            FROM balances AS b
            FULL JOIN summed AS s USING (cell_id, product_id)
            FULL JOIN held AS h USING (cell_id, product_id)
-           WHERE coalesce(b.on_hand, 0) <> coalesce(s.quantity, 0) OR coalesce(b.reserved, 0) <> coalesce(h.quantity, 0)
-           ORDER BY 1, 2 LIMIT 100"#
+           WHERE (coalesce(b.on_hand, 0) <> coalesce(s.quantity, 0) OR coalesce(b.reserved, 0) <> coalesce(h.quantity, 0))
+             AND ($1::uuid[] IS NULL OR EXISTS (SELECT FROM cells AS c WHERE c.id = cell_id AND c.warehouse_id = ANY($1)))
+           ORDER BY 1, 2 LIMIT 100"#,
+        warehouses,
     )
     .fetch_all(tx.conn())
     .await?;

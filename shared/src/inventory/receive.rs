@@ -58,8 +58,7 @@ pub async fn receive(
     number: &str,
     lines: &[ReceiptLine],
 ) -> Result<Received> {
-    tx.require(Permission::ReceiveGoods)?;
-    warehouses::get(tx, warehouse_id).await?;
+    warehouses::enter(tx, warehouse_id, Permission::ReceiveGoods).await?;
     let number = number.trim();
     if number.is_empty() || number.chars().count() > 100 {
         return Err(Error::invalid("number", "must have 1 to 100 characters"));

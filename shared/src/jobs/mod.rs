@@ -186,12 +186,13 @@ pub async fn list(tx: &mut EnterpriseTx, filter: JobFilter, query: &PageQuery) -
 
 /// Takes a job back that no worker has begun.
 pub async fn cancel(tx: &mut EnterpriseTx, id: JobId) -> Result<JobRow> {
-    let row = get(tx, id).await?;
+    tx.require(Permission::ManageJobs)?;
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
+    let row = store::find(tx.conn(), enterprise_id, id).await?.ok_or(Error::NotFound("job"))?;
     if !store::cancel(tx.conn(), enterprise_id, id, now).await? {
         return Err(Error::refused(Refusal::JobNotCancellable, format!("the job is {:?}", row.state).to_lowercase()));
     }
-    get(tx, id).await
+    store::find(tx.conn(), enterprise_id, id).await?.ok_or(Error::NotFound("job"))
 }
 
 /// Which jobs to list.

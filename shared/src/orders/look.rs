@@ -38,10 +38,10 @@ pub struct Order {
     pub article: String,
     /// The barcode that Wildberries names.
     pub barcode: Option<String>,
-    /// Minor units.
-    pub price_minor: i64,
-    /// ISO 4217.
-    pub currency: String,
+    /// Minor units; only for who may see money there.
+    pub price_minor: Option<i64>,
+    /// ISO 4217; likewise.
+    pub currency: Option<String>,
     /// Marks that must be given before delivery.
     pub required_marks: Vec<String>,
     /// In which supply.
@@ -86,11 +86,46 @@ pub struct HistoryLine {
 
 /// One order.
 pub async fn get(tx: &mut EnterpriseTx, id: OrderId) -> Result<Order> {
-    tx.require(Permission::ReadOrders)?;
-    sqlx::query_as!(
+    enter(tx, id, Permission::ReadOrders).await?;
+    show(tx, id).await
+}
+
+/// Fails as if the order were not there, unless it is in the permission's reach: fulfilled from a warehouse in reach, or
+/// on a line of one's own request.
+pub(crate) async fn enter(tx: &mut EnterpriseTx, id: OrderId, permission: Permission) -> Result<()> {
+    let bounds = tx.bounds(permission)?;
+    if bounds.warehouses.is_none() {
+        return Ok(());
+    }
+    let there = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM orders AS o
+               WHERE o.id = $1 AND (o.warehouse_id = ANY($2)
+                   OR EXISTS (SELECT FROM pick_lines AS l JOIN requests AS r ON r.id = l.request_id
+                              WHERE l.order_id = o.id AND r.assignee_id = $3))) AS "there!""#,
+        id as _,
+        bounds.warehouses.as_deref(),
+        bounds.person,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    if there { Ok(()) } else { Err(Error::NotFound("order")) }
+}
+
+/// Leaves out what only who may see money there is shown.
+fn without_money(tx: &EnterpriseTx, order: Order) -> Order {
+    if tx.actor().reach(Permission::ReadMoney).holds_in(order.warehouse_id) {
+        return order;
+    }
+    Order { price_minor: None, currency: None, ..order }
+}
+
+/// One order, for a verb that has asked for its own permission.
+pub(super) async fn show(tx: &mut EnterpriseTx, id: OrderId) -> Result<Order> {
+    let order = sqlx::query_as!(
         Order,
         r#"SELECT o.id, o.account_id, o.wb_order_id, o.status, o.supplier_status, o.wb_status, o.product_id, o.warehouse_id, o.wb_warehouse_id,
-                  o.nm_id, o.chrt_id, o.article, o.barcode, o.price_minor, o.currency, o.required_marks, o.supply_id, o.in_supply_at,
+                  o.nm_id, o.chrt_id, o.article, o.barcode, o.price_minor AS "price_minor?", o.currency AS "currency?", o.required_marks, o.supply_id, o.in_supply_at,
                   (SELECT s.part_a || ' ' || s.part_b FROM stickers AS s WHERE s.order_id = o.id) AS sticker, o.placed_at, o.imported_at, o.changed_at
            FROM orders AS o
            WHERE o.id = $1"#,
@@ -98,22 +133,26 @@ pub async fn get(tx: &mut EnterpriseTx, id: OrderId) -> Result<Order> {
     )
     .fetch_optional(tx.conn())
     .await?
-    .ok_or(Error::NotFound("order"))
+    .ok_or(Error::NotFound("order"))?;
+    Ok(without_money(tx, order))
 }
 
-/// Orders, the longest waiting first.
+/// Orders in reach, the longest waiting first.
 pub async fn list(tx: &mut EnterpriseTx, filter: &OrderFilter, query: &PageQuery) -> Result<Page<Order>> {
-    tx.require(Permission::ReadOrders)?;
+    let bounds = tx.bounds(Permission::ReadOrders)?;
     let after: Option<(DateTime<Utc>, OrderId)> = query.key()?;
     let (placed_at, id) = after.unzip();
     let rows = sqlx::query_as!(
         Order,
         r#"SELECT o.id, o.account_id, o.wb_order_id, o.status, o.supplier_status, o.wb_status, o.product_id, o.warehouse_id, o.wb_warehouse_id,
-                  o.nm_id, o.chrt_id, o.article, o.barcode, o.price_minor, o.currency, o.required_marks, o.supply_id, o.in_supply_at,
+                  o.nm_id, o.chrt_id, o.article, o.barcode, o.price_minor AS "price_minor?", o.currency AS "currency?", o.required_marks, o.supply_id, o.in_supply_at,
                   (SELECT s.part_a || ' ' || s.part_b FROM stickers AS s WHERE s.order_id = o.id) AS sticker, o.placed_at, o.imported_at, o.changed_at
            FROM orders AS o
            WHERE ($1::text IS NULL OR o.status = $1) AND ($2::uuid IS NULL OR o.supply_id = $2) AND ($3::bigint IS NULL OR o.wb_order_id = $3)
              AND ($4::timestamptz IS NULL OR (o.placed_at, o.id) > ($4, $5::uuid))
+             AND ($7::uuid[] IS NULL OR o.warehouse_id = ANY($7)
+                  OR EXISTS (SELECT FROM pick_lines AS l JOIN requests AS r ON r.id = l.request_id
+                             WHERE l.order_id = o.id AND r.assignee_id = $8))
            ORDER BY o.placed_at, o.id LIMIT $6"#,
         filter.status as Option<OrderStatus>,
         filter.supply_id as _,
@@ -121,10 +160,13 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &OrderFilter, query: &PageQuery
         placed_at,
         id as _,
         query.limit + 1,
+        bounds.warehouses.as_deref(),
+        bounds.person,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(query.page(rows, |order| (order.placed_at, order.id)))
+    let page = query.page(rows, |order| (order.placed_at, order.id));
+    Ok(page.map(|order| without_money(tx, order)))
 }
 
 /// What happened to an order, oldest first.

@@ -20,6 +20,7 @@ use crate::{Error, Refusal, Result};
 
 pub use follow::{Changed, StatusFacts, followed, record_statuses};
 pub use import::{Imported, OrderFacts, import};
+pub(crate) use look::enter;
 pub use look::{HistoryLine, Order, OrderFilter, get, history, list};
 
 /// Where an order is in our own warehouse.
@@ -133,15 +134,20 @@ pub async fn step(
 /// Marks the order of this sticker as packed: the sticker was scanned onto its item. Scanning it again changes nothing.
 pub async fn pack(tx: &mut EnterpriseTx, sticker: &str) -> Result<Order> {
     tx.require(Permission::WorkRequests)?;
+    let unknown = || Error::refused(Refusal::StickerUnknown, "no order has this sticker");
     let id = sqlx::query_scalar!("SELECT order_id FROM stickers WHERE barcode = $1", sticker.trim())
         .fetch_optional(tx.conn())
         .await?
-        .ok_or_else(|| Error::refused(Refusal::StickerUnknown, "no order has this sticker"))?;
+        .ok_or_else(unknown)?;
+    enter(tx, id, Permission::WorkRequests).await.map_err(|error| match error {
+        Error::NotFound(_) => unknown(),
+        other => other,
+    })?;
     let order = store::lock(tx, id).await?.ok_or(Error::NotFound("order"))?;
     if order.status != OrderStatus::Packed {
         step(tx, &[id], order.status, OrderStatus::Packed, None).await?;
     }
-    get(tx, id).await
+    look::show(tx, id).await
 }
 
 /// Reserves for the orders that wait for these products, oldest first; what finds nothing says so.

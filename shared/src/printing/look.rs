@@ -80,7 +80,33 @@ pub struct PrintJobFilter {
 
 /// One print job.
 pub async fn get(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<PrintJob> {
-    tx.require(Permission::ReadPrinting)?;
+    enter(tx, id, Permission::ReadPrinting).await?;
+    show(tx, id).await
+}
+
+/// Fails as if the print job were not there, unless the request or supply that it prints is in the permission's reach.
+pub(super) async fn enter(tx: &mut EnterpriseTx, id: PrintJobId, permission: Permission) -> Result<()> {
+    let bounds = tx.bounds(permission)?;
+    if bounds.warehouses.is_none() {
+        return Ok(());
+    }
+    let there = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM print_jobs AS j
+               WHERE j.id = $1
+                 AND (EXISTS (SELECT FROM requests AS r WHERE r.id = j.request_id AND (r.warehouse_id = ANY($2) OR r.assignee_id = $3))
+                      OR supply_in_reach(j.supply_id, $2, $3))) AS "there!""#,
+        id as _,
+        bounds.warehouses.as_deref(),
+        bounds.person,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    if there { Ok(()) } else { Err(Error::NotFound("print job")) }
+}
+
+/// One print job, for a verb that has asked for its own permission.
+pub(super) async fn show(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<PrintJob> {
     sqlx::query_as!(
         PrintJob,
         r#"SELECT j.id, j.printer_id, j.kind, j.request_id, j.supply_id, j.status, j.fault_code, j.fault_detail, j.actor, j.created_at, j.changed_at,
@@ -95,9 +121,9 @@ pub async fn get(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<PrintJob> {
     .ok_or(Error::NotFound("print job"))
 }
 
-/// Print jobs, newest first.
+/// Print jobs in reach, newest first.
 pub async fn list(tx: &mut EnterpriseTx, filter: &PrintJobFilter, query: &PageQuery) -> Result<Page<PrintJob>> {
-    tx.require(Permission::ReadPrinting)?;
+    let bounds = tx.bounds(Permission::ReadPrinting)?;
     let after: Option<PrintJobId> = query.key()?;
     let rows = sqlx::query_as!(
         PrintJob,
@@ -107,11 +133,16 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &PrintJobFilter, query: &PageQu
                   (SELECT count(*) FROM print_items AS i WHERE i.print_job_id = j.id AND i.status = 'uncertain') AS "uncertain!"
            FROM print_jobs AS j
            WHERE ($1::text IS NULL OR j.status = $1) AND ($2::uuid IS NULL OR j.printer_id = $2) AND ($3::uuid IS NULL OR j.id < $3)
+             AND ($5::uuid[] IS NULL
+                  OR EXISTS (SELECT FROM requests AS r WHERE r.id = j.request_id AND (r.warehouse_id = ANY($5) OR r.assignee_id = $6))
+                  OR supply_in_reach(j.supply_id, $5, $6))
            ORDER BY j.id DESC LIMIT $4"#,
         filter.status as Option<PrintStatus>,
         filter.printer_id as _,
         after as _,
         query.limit + 1,
+        bounds.warehouses.as_deref(),
+        bounds.person,
     )
     .fetch_all(tx.conn())
     .await?;
@@ -121,6 +152,11 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &PrintJobFilter, query: &PageQu
 /// The labels of a print job in their order.
 pub async fn items(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<Vec<PrintItem>> {
     get(tx, id).await?;
+    show_items(tx, id).await
+}
+
+/// The same, for a verb that has asked for its own permission.
+pub(super) async fn show_items(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<Vec<PrintItem>> {
     Ok(sqlx::query_as!(
         PrintItem,
         r#"SELECT i.id, i.position, i.order_id, i.supply_id, (SELECT s.part_a || ' ' || s.part_b FROM stickers AS s WHERE s.order_id = i.order_id) AS sticker,

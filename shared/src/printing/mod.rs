@@ -135,10 +135,11 @@ pub enum Verdict {
 /// Has the stickers of a picking request printed in picking order. Asking again answers with the same print job.
 pub async fn request_stickers(tx: &mut EnterpriseTx, request_id: RequestId, printer_id: PrinterId) -> Result<PrintJob> {
     tx.require(Permission::PrintLabels)?;
-    get_printer(tx, printer_id).await?;
-    requests::get(tx, request_id).await?;
+    printers::show(tx, printer_id).await?;
+    requests::enter(tx, request_id, Permission::PrintLabels).await?;
+    requests::show(tx, request_id).await?;
     if let Some(job) = look::live_of_request(tx, request_id).await? {
-        return get(tx, job).await;
+        return look::show(tx, job).await;
     }
     let rows = sqlx::query!(
         "SELECT l.order_id, o.wb_order_id, o.in_supply_at
@@ -162,14 +163,15 @@ pub async fn request_stickers(tx: &mut EnterpriseTx, request_id: RequestId, prin
     let id = insert(tx, printer_id, PrintKind::OrderStickers, Some(request_id), None).await?;
     insert_items(tx, id, &orders, None).await?;
     tx.enqueue(&RunLane { printer_id }).await?;
-    get(tx, id).await
+    look::show(tx, id).await
 }
 
 /// Has the QR code of a delivered supply printed. Asking again answers with the same print job.
 pub async fn request_supply_qr(tx: &mut EnterpriseTx, supply_id: SupplyId, printer_id: PrinterId) -> Result<PrintJob> {
     tx.require(Permission::PrintLabels)?;
-    get_printer(tx, printer_id).await?;
-    let supply = supplies::get(tx, supply_id).await?;
+    printers::show(tx, printer_id).await?;
+    supplies::enter(tx, supply_id, Permission::PrintLabels).await?;
+    let supply = supplies::show(tx, supply_id).await?;
     if !matches!(supply.status, SupplyStatus::Delivering | SupplyStatus::Accepted) {
         return Err(Error::refused(
             Refusal::SupplyNotReady,
@@ -177,12 +179,12 @@ pub async fn request_supply_qr(tx: &mut EnterpriseTx, supply_id: SupplyId, print
         ));
     }
     if let Some(job) = look::live_of_supply(tx, supply_id).await? {
-        return get(tx, job).await;
+        return look::show(tx, job).await;
     }
     let id = insert(tx, printer_id, PrintKind::SupplyQr, None, Some(supply_id)).await?;
     insert_items(tx, id, &[], Some(supply_id)).await?;
     tx.enqueue(&RunLane { printer_id }).await?;
-    get(tx, id).await
+    look::show(tx, id).await
 }
 
 /// A person says what became of an uncertain label; the lane goes on.
@@ -192,8 +194,8 @@ pub async fn resolve(
     item_id: PrintItemId,
     verdict: Verdict,
 ) -> Result<PrintJob> {
-    tx.require(Permission::PrintLabels)?;
-    let job = get(tx, id).await?;
+    look::enter(tx, id, Permission::PrintLabels).await?;
+    let job = look::show(tx, id).await?;
     let now = tx.now().await?;
     let resolved = match verdict {
         Verdict::Printed => {
@@ -218,7 +220,7 @@ pub async fn resolve(
         }
     };
     if resolved.rows_affected() == 0 {
-        let there = items(tx, id).await?.iter().any(|item| item.id == item_id);
+        let there = look::show_items(tx, id).await?.iter().any(|item| item.id == item_id);
         return Err(if there {
             Error::refused(Refusal::PrintItemNotUncertain, "the label is not uncertain")
         } else {
@@ -227,13 +229,13 @@ pub async fn resolve(
     }
     settle_job(tx, id).await?;
     tx.enqueue(&RunLane { printer_id: job.printer_id }).await?;
-    get(tx, id).await
+    look::show(tx, id).await
 }
 
 /// Takes back the labels that were not sent yet.
 pub async fn cancel(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<PrintJob> {
-    tx.require(Permission::PrintLabels)?;
-    get(tx, id).await?;
+    look::enter(tx, id, Permission::PrintLabels).await?;
+    look::show(tx, id).await?;
     let cancelled = sqlx::query!(
         "UPDATE print_items SET status = 'cancelled' WHERE print_job_id = $1 AND status = 'queued'",
         id as _
@@ -244,7 +246,7 @@ pub async fn cancel(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<PrintJob> {
         return Err(Error::refused(Refusal::PrintJobNotCancellable, "every label is already sent or settled"));
     }
     settle_job(tx, id).await?;
-    get(tx, id).await
+    look::show(tx, id).await
 }
 
 async fn insert(

@@ -6,7 +6,7 @@ use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::PrinterId;
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, enterprises};
 
 /// A label printer on the network.
 #[derive(Clone, Debug)]
@@ -44,15 +44,18 @@ pub struct NewPrinter {
     pub port: i32,
     /// Dots per inch.
     pub dpi: i32,
-    /// Millimetres.
-    pub label_width_mm: i32,
-    /// Millimetres.
-    pub label_height_mm: i32,
+    /// Millimetres; absent: as the enterprise's settings say.
+    pub label_width_mm: Option<i32>,
+    /// Millimetres; likewise.
+    pub label_height_mm: Option<i32>,
 }
 
 /// Adds a printer. Whether its address is allowed is checked by who connects, each time.
 pub async fn add(tx: &mut EnterpriseTx, new: &NewPrinter) -> Result<Printer> {
     tx.require(Permission::ManagePrinters)?;
+    let settings = enterprises::settings(tx).await?;
+    let width_mm = new.label_width_mm.unwrap_or(settings.label_width_mm);
+    let height_mm = new.label_height_mm.unwrap_or(settings.label_height_mm);
     let name = new.name.trim();
     let bounds = [
         ("name", (1..=200).contains(&name.chars().count()), "must have 1 to 200 characters"),
@@ -63,8 +66,8 @@ pub async fn add(tx: &mut EnterpriseTx, new: &NewPrinter) -> Result<Printer> {
         ),
         ("port", (1..=65535).contains(&new.port), "must be between 1 and 65535"),
         ("dpi", (100..=600).contains(&new.dpi), "must be between 100 and 600"),
-        ("labelWidthMm", (20..=120).contains(&new.label_width_mm), "must be between 20 and 120"),
-        ("labelHeightMm", (20..=200).contains(&new.label_height_mm), "must be between 20 and 200"),
+        ("labelWidthMm", (20..=120).contains(&width_mm), "must be between 20 and 120"),
+        ("labelHeightMm", (20..=200).contains(&height_mm), "must be between 20 and 200"),
     ];
     if let Some((field, _, why)) = bounds.into_iter().find(|(_, good, _)| !good) {
         return Err(Error::invalid(field, why));
@@ -79,19 +82,24 @@ pub async fn add(tx: &mut EnterpriseTx, new: &NewPrinter) -> Result<Printer> {
         new.host,
         new.port,
         new.dpi,
-        new.label_width_mm,
-        new.label_height_mm,
+        width_mm,
+        height_mm,
         now,
     )
     .execute(tx.conn())
     .await
     .refused_on("printers_name_key", Refusal::PrinterNameTaken, || format!("there is already a printer «{name}»"))?;
-    get_printer(tx, id).await
+    show(tx, id).await
 }
 
 /// One printer.
 pub async fn get_printer(tx: &mut EnterpriseTx, id: PrinterId) -> Result<Printer> {
     tx.require(Permission::ReadPrinting)?;
+    show(tx, id).await
+}
+
+/// One printer, for a verb that has asked for its own permission.
+pub(super) async fn show(tx: &mut EnterpriseTx, id: PrinterId) -> Result<Printer> {
     sqlx::query_as!(
         Printer,
         "SELECT id, name, host, port, dpi, label_width_mm, label_height_mm, fault_code, fault_detail, created_at FROM printers WHERE id = $1",

@@ -21,6 +21,7 @@ use crate::orders::{self, OrderStatus};
 use crate::{Error, Refusal, Result};
 
 pub use look::{HistoryLine, PickLine, Request, RequestFilter, get, history, lines, list};
+pub(crate) use look::{enter, show};
 pub use pick::{NewPicking, close_lines, create_picking, open_put_back};
 pub use scan::{Next, Scan, ScanKind, Scanned, scan};
 
@@ -143,12 +144,12 @@ pub enum PickLineStatus {
 
 /// Gives the request to somebody of the enterprise.
 pub async fn assign(tx: &mut EnterpriseTx, id: RequestId, assignee: UserId) -> Result<Request> {
-    tx.require(Permission::ManageRequests)?;
+    enter(tx, id, Permission::ManageRequests).await?;
     let status = store::lock(tx, id).await?.status;
     status.check(RequestStatus::Assigned)?;
     store::assign(tx, id, assignee).await?;
     store::step(tx, id, status, RequestStatus::Assigned, None).await?;
-    get(tx, id).await
+    look::show(tx, id).await
 }
 
 /// Moves the request along its machine. A picking request is only put to review when no line is open; cancelling it
@@ -159,7 +160,8 @@ pub async fn move_to(
     to: RequestStatus,
     comment: Option<&str>,
 ) -> Result<Request> {
-    tx.require(if to == RequestStatus::Cancelled { Permission::ManageRequests } else { Permission::WorkRequests })?;
+    let calls_off = to == RequestStatus::Cancelled;
+    enter(tx, id, if calls_off { Permission::ManageRequests } else { Permission::WorkRequests }).await?;
     let status = store::lock(tx, id).await?.status;
     status.check(to)?;
     match to {
@@ -180,5 +182,5 @@ pub async fn move_to(
         RequestStatus::Created | RequestStatus::InProgress | RequestStatus::Rejected | RequestStatus::Completed => {}
     }
     store::step(tx, id, status, to, comment).await?;
-    get(tx, id).await
+    look::show(tx, id).await
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Priority, Request, RequestStatus, RequestType, get, store};
+use super::{Priority, Request, RequestStatus, RequestType, look, store};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::{MoveLineId, OrderId, PickLineId, RequestId, UserId, WarehouseId};
@@ -34,8 +34,7 @@ pub struct NewPicking {
 
 /// Makes a picking request; its lines stand in walking order, from the first cell to the last.
 pub async fn create_picking(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<Request> {
-    tx.require(Permission::ManageRequests)?;
-    warehouses::get(tx, new.warehouse_id).await?;
+    warehouses::enter(tx, new.warehouse_id, Permission::ManageRequests).await?;
     let orders = choose(tx, new).await?;
     let id = insert(tx, RequestType::OrderPicking, new).await?;
     let (enterprise_id, lines) = (tx.enterprise_id(), orders.iter().map(|_| PickLineId::new().0).collect::<Vec<_>>());
@@ -57,7 +56,7 @@ pub async fn create_picking(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<R
     .execute(tx.conn())
     .await?;
     orders::step(tx, &orders, OrderStatus::Reserved, OrderStatus::Picking, None).await?;
-    get(tx, id).await
+    look::show(tx, id).await
 }
 
 /// The orders to pick, locked: the named ones must all be reserved in this warehouse, the longest waiting ones are
@@ -91,7 +90,8 @@ async fn choose(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<Vec<OrderId>>
     )
     .fetch_all(tx.conn())
     .await?;
-    if rows.len() != named.len() {
+    let reach = tx.require(Permission::ManageRequests)?;
+    if rows.len() != named.len() || rows.iter().any(|row| !reach.holds_in(row.warehouse_id)) {
         return Err(Error::NotFound("order"));
     }
     for row in &rows {

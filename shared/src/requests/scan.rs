@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PickLineStatus, RequestStatus, RequestType, store};
+use super::{PickLineStatus, RequestStatus, RequestType, enter, store};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::{CellId, OrderId, PickLineId, ProductId, RequestId};
@@ -65,7 +65,7 @@ struct Line {
 
 /// Takes a scan in.
 pub async fn scan(tx: &mut EnterpriseTx, id: RequestId, scan: &Scan) -> Result<Scanned> {
-    tx.require(Permission::WorkRequests)?;
+    enter(tx, id, Permission::WorkRequests).await?;
     let code = scan.code.trim();
     if code.is_empty() || code.chars().count() > 200 {
         return Err(Error::invalid("code", "must have 1 to 200 characters"));
@@ -147,10 +147,10 @@ async fn take(
 
 /// Says what was scanned and what is to be taken instead.
 async fn wrong_item(tx: &mut EnterpriseTx, open: &[Line], cell: CellId, product_id: ProductId) -> Result<Error> {
-    let scanned = products::get(tx, product_id).await?;
+    let scanned = products::show(tx, product_id).await?;
     let expected = match open.iter().find(|line| line.cell_id == cell) {
         Some(line) => {
-            let product = products::get(tx, line.product_id).await?;
+            let product = products::show(tx, line.product_id).await?;
             format!("take {} «{}»", product.sku, product.name)
         }
         None => "everything of this cell is already taken".to_owned(),

@@ -2,9 +2,8 @@
 
 use super::{RequestStatus, RequestType};
 use crate::db::EnterpriseTx;
-use crate::error::RefusedOn;
 use crate::ids::{CellId, HistoryId, OrderId, RequestId, UserId, WarehouseId};
-use crate::{Error, Refusal, Result};
+use crate::{Error, Result};
 
 /// What a verb needs to know of a request that it holds.
 #[derive(Clone, Copy, Debug)]
@@ -27,17 +26,18 @@ pub(super) async fn lock(tx: &mut EnterpriseTx, id: RequestId) -> Result<Locked>
 }
 
 pub(super) async fn assign(tx: &mut EnterpriseTx, id: RequestId, assignee: UserId) -> Result<()> {
-    sqlx::query!("UPDATE requests SET assignee_id = $2 WHERE id = $1", id as _, assignee as _)
-        .execute(tx.conn())
-        .await
-        .map_err(Error::from)
-        .refused_on("requests_assignee_fkey", Refusal::RequestTransition, || {
-            "nobody of the enterprise has this id".to_owned()
-        })
-        .map_err(|error| match error {
-            Error::Refused { .. } => Error::invalid("assigneeId", "is nobody of the enterprise"),
-            other => other,
-        })?;
+    let done = sqlx::query!(
+        "UPDATE requests AS r SET assignee_id = $2
+         WHERE r.id = $1
+           AND EXISTS (SELECT FROM memberships AS m WHERE m.enterprise_id = r.enterprise_id AND m.user_id = $2 AND m.status = 'active')",
+        id as _,
+        assignee as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(Error::invalid("assigneeId", "is nobody who works in the enterprise"));
+    }
     Ok(())
 }
 

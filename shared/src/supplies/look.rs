@@ -74,7 +74,31 @@ pub struct HistoryLine {
 
 /// One supply.
 pub async fn get(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Supply> {
-    tx.require(Permission::ReadOrders)?;
+    enter(tx, id, Permission::ReadOrders).await?;
+    show(tx, id).await
+}
+
+/// Fails as if the supply were not there, unless it is in the permission's reach: all of its orders are fulfilled from
+/// warehouses in reach; of one without orders, the warehouse that fulfils them now is. One's own is a supply whose
+/// orders all lie on lines of one's requests.
+pub(crate) async fn enter(tx: &mut EnterpriseTx, id: SupplyId, permission: Permission) -> Result<()> {
+    let bounds = tx.bounds(permission)?;
+    if bounds.warehouses.is_none() {
+        return Ok(());
+    }
+    let there = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM supplies AS s WHERE s.id = $1 AND supply_in_reach(s.id, $2, $3)) AS "there!""#,
+        id as _,
+        bounds.warehouses.as_deref(),
+        bounds.person,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    if there { Ok(()) } else { Err(Error::NotFound("supply")) }
+}
+
+/// One supply, for a verb that has asked for its own permission.
+pub(crate) async fn show(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Supply> {
     sqlx::query_as!(
         Supply,
         r#"SELECT s.id, s.account_id, s.name, s.status, s.wb_supply_id, s.wb_warehouse_id, s.cargo_type, s.shipping_date, s.shipping_point_id,
@@ -89,9 +113,9 @@ pub async fn get(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Supply> {
     .ok_or(Error::NotFound("supply"))
 }
 
-/// Supplies, newest first.
+/// Supplies in reach, newest first.
 pub async fn list(tx: &mut EnterpriseTx, filter: &SupplyFilter, query: &PageQuery) -> Result<Page<Supply>> {
-    tx.require(Permission::ReadOrders)?;
+    let bounds = tx.bounds(Permission::ReadOrders)?;
     let after: Option<SupplyId> = query.key()?;
     let rows = sqlx::query_as!(
         Supply,
@@ -101,10 +125,13 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &SupplyFilter, query: &PageQuer
                   (SELECT count(*) FROM orders AS o WHERE o.supply_id = s.id AND o.in_supply_at IS NOT NULL) AS "orders_at_wildberries!"
            FROM supplies AS s
            WHERE ($1::text IS NULL OR s.status = $1) AND ($2::uuid IS NULL OR s.id < $2)
+             AND ($4::uuid[] IS NULL OR supply_in_reach(s.id, $4, $5))
            ORDER BY s.id DESC LIMIT $3"#,
         filter.status as Option<SupplyStatus>,
         after as _,
         query.limit + 1,
+        bounds.warehouses.as_deref(),
+        bounds.person,
     )
     .fetch_all(tx.conn())
     .await?;

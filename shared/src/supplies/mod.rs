@@ -23,6 +23,7 @@ use crate::{Error, Refusal, Result};
 
 pub use jobs::{DeliverSupply, PublishSupply, SetShipping};
 pub use look::{HistoryLine, Supply, SupplyFilter, get, history, list, open_of_account};
+pub(crate) use look::{enter, show};
 pub use record::{
     Task, note_problem, open_task, record_accepted, record_delivered, record_orders, record_published, record_shipping,
     ship, ship_from,
@@ -158,19 +159,19 @@ pub async fn create(tx: &mut EnterpriseTx, new: &NewSupply) -> Result<Promised> 
     .await?;
     write_history(tx, id, None, SupplyStatus::Draft, None).await?;
     let job_id = tx.enqueue(&PublishSupply { supply_id: id }).await?.job_id;
-    Ok(Promised { supply: get(tx, id).await?, job_id })
+    Ok(Promised { supply: show(tx, id).await?, job_id })
 }
 
 /// Tries again to bring a draft or its missing orders to Wildberries.
 pub async fn publish(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Promised> {
-    tx.require(Permission::ManageSupplies)?;
-    let supply = get(tx, id).await?;
+    enter(tx, id, Permission::ManageSupplies).await?;
+    let supply = show(tx, id).await?;
     if matches!(supply.status, SupplyStatus::Delivering | SupplyStatus::Accepted) {
         return Err(Error::refused(Refusal::SupplyTransition, format!("the supply is {}", supply.status.name())));
     }
     record::clear_problem(tx, id).await?;
     let job_id = tx.enqueue(&PublishSupply { supply_id: id }).await?.job_id;
-    Ok(Promised { supply: get(tx, id).await?, job_id })
+    Ok(Promised { supply: show(tx, id).await?, job_id })
 }
 
 /// Sets when, where and how the supply is handed over; Wildberries asks for all three before delivery.
@@ -181,8 +182,8 @@ pub async fn set_shipping(
     point: WbShippingPointId,
     shipping_type: ShippingType,
 ) -> Result<Promised> {
-    tx.require(Permission::ManageSupplies)?;
-    let supply = get(tx, id).await?;
+    enter(tx, id, Permission::ManageSupplies).await?;
+    let supply = show(tx, id).await?;
     let today = tx.now().await?.date_naive();
     if date < today - chrono::Duration::days(1) {
         return Err(Error::invalid("date", "lies in the past"));
@@ -208,13 +209,13 @@ pub async fn set_shipping(
     .execute(tx.conn())
     .await?;
     let job_id = tx.enqueue(&SetShipping { supply_id: id }).await?.job_id;
-    Ok(Promised { supply: get(tx, id).await?, job_id })
+    Ok(Promised { supply: show(tx, id).await?, job_id })
 }
 
 /// Hands the supply to delivery. Everything that is known to make Wildberries refuse is said before it is asked.
 pub async fn deliver(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Promised> {
-    tx.require(Permission::ManageSupplies)?;
-    let supply = get(tx, id).await?;
+    enter(tx, id, Permission::ManageSupplies).await?;
+    let supply = show(tx, id).await?;
     if supply.status == SupplyStatus::Delivering || supply.status == SupplyStatus::Accepted {
         return Err(Error::refused(Refusal::SupplyTransition, format!("the supply is {}", supply.status.name())));
     }
@@ -235,7 +236,7 @@ pub async fn deliver(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Promised> {
     .execute(tx.conn())
     .await?;
     let job_id = tx.enqueue(&DeliverSupply { supply_id: id }).await?.job_id;
-    Ok(Promised { supply: get(tx, id).await?, job_id })
+    Ok(Promised { supply: show(tx, id).await?, job_id })
 }
 
 async fn lock_candidates(tx: &mut EnterpriseTx, new: &NewSupply) -> Result<Vec<Candidate>> {
@@ -244,10 +245,10 @@ async fn lock_candidates(tx: &mut EnterpriseTx, new: &NewSupply) -> Result<Vec<C
         return Err(Error::invalid("orderIds", format!("must be at most {MAX_ORDERS}")));
     }
     if let Some(request_id) = new.request_id {
-        crate::requests::get(tx, request_id).await?;
+        crate::requests::enter(tx, request_id, Permission::ManageSupplies).await?;
     }
     let rows = sqlx::query!(
-        r#"SELECT id, wb_order_id, account_id, status, supply_id, wb_warehouse_id, cargo_type, cross_border_type, is_b2b
+        r#"SELECT id, wb_order_id, account_id, status, supply_id, warehouse_id, wb_warehouse_id, cargo_type, cross_border_type, is_b2b
            FROM orders
            WHERE id = ANY($1)
               OR id IN (SELECT order_id FROM pick_lines WHERE request_id = $2 AND status IN ('pending', 'picked'))
@@ -259,7 +260,9 @@ async fn lock_candidates(tx: &mut EnterpriseTx, new: &NewSupply) -> Result<Vec<C
     )
     .fetch_all(tx.conn())
     .await?;
-    if named.iter().any(|id| !rows.iter().any(|row| row.id.0 == *id)) {
+    let reach = tx.require(Permission::ManageSupplies)?;
+    let all_there = named.iter().all(|id| rows.iter().any(|row| row.id.0 == *id));
+    if !all_there || rows.iter().any(|row| !reach.holds_in(row.warehouse_id)) {
         return Err(Error::NotFound("order"));
     }
     Ok(rows

@@ -1,6 +1,6 @@
 //! What jobs saw of a supply at Wildberries.
 
-use super::{Supply, SupplyStatus, get, write_history};
+use super::{Supply, SupplyStatus, show, write_history};
 use crate::db::EnterpriseTx;
 use crate::ids::{OrderId, SupplyId, WbOrderId, WbSupplyId};
 use crate::orders::{self, OrderStatus};
@@ -17,7 +17,7 @@ pub struct Task {
 
 /// Reads the supply for a job.
 pub async fn open_task(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Task> {
-    let supply = get(tx, id).await?;
+    let supply = show(tx, id).await?;
     let orders = sqlx::query_scalar!(
         "SELECT wb_order_id FROM orders WHERE supply_id = $1 AND status NOT IN ('cancelled', 'impossible') ORDER BY wb_order_id",
         id as _

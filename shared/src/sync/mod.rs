@@ -10,7 +10,6 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::access::Permission;
 use crate::accounts::{self, Account, SellerFacts};
 use crate::db::EnterpriseTx;
 use crate::ids::{AccountId, WarehouseId, WbWarehouseId};
@@ -105,7 +104,6 @@ pub async fn link_warehouse(
     wb_warehouse_id: WbWarehouseId,
     warehouse_id: WarehouseId,
 ) -> Result<WildberriesWarehouse> {
-    tx.require(Permission::ManageWildberries)?;
     let linked = warehouses::link(tx, account_id, wb_warehouse_id, warehouse_id).await?;
     orders::adopt(tx).await?;
     Ok(linked)

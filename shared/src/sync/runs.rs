@@ -100,12 +100,16 @@ pub async fn start(tx: &mut EnterpriseTx, account_id: AccountId, kind: SyncKind)
     .execute(tx.conn())
     .await
     .refused_on("sync_runs_unfinished_key", Refusal::SyncAlreadyRunning, || "wait for it, or look at it in /sync-runs".to_owned())?;
-    get(tx, id).await
+    show(tx, id).await
 }
 
-/// One run.
+/// One run. A run is of a whole account and lies in no warehouse: whoever sees anything of Wildberries sees it.
 pub async fn get(tx: &mut EnterpriseTx, id: SyncRunId) -> Result<SyncRun> {
     tx.require(Permission::ReadWildberries)?;
+    show(tx, id).await
+}
+
+async fn show(tx: &mut EnterpriseTx, id: SyncRunId) -> Result<SyncRun> {
     sqlx::query_as!(
         SyncRun,
         "SELECT id, account_id, kind, status, job_id, cursor, seen, added, changed, failed, problem_code, problem_detail, actor,

@@ -1,20 +1,29 @@
-//! People and their roles. A person belongs to the installation; memberships tie people to enterprises.
+//! People and what they may do. A person belongs to the installation; memberships tie people to enterprises, grants say
+//! what they may there. Changes of rights happen one after the other (`rights`), so that nobody grants what they lack
+//! and an administrator always stays.
 
+mod change;
+mod grants;
+mod people;
+mod rights;
+pub mod roles;
 pub mod sessions;
 
 use chrono::{DateTime, Utc};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
 
-use crate::access::{Permission, Role};
-use crate::db::{EnterpriseTx, PlatformTx};
-use crate::error::RefusedOn;
-use crate::ids::{EnterpriseId, UserId};
-use crate::page::{Page, PageQuery};
-use crate::{Error, Refusal, Result};
+use crate::access::Role;
+use crate::ids::{RoleId, UserId, WarehouseId};
+use crate::{Error, Result};
 
-/// Whether a person may sign in.
+pub use change::{Profile, activate, change, deactivate, remove, rename, set_grants};
+pub use grants::{Grant, GrantedRole, MAX_GRANTS, ReachKind};
+pub use people::{acting, create, create_first, create_system_administrator, get, list, of_installation};
+pub(crate) use rights::{check_covers, effective, lock, rights_changed_in};
+pub use rights::{operator, recognise};
+
+/// Whether a person may work in an enterprise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
 #[serde(rename_all = "snake_case")]
@@ -65,114 +74,49 @@ pub struct User {
     pub email: String,
     /// As colleagues call them.
     pub name: String,
-    /// What they are in this enterprise.
-    pub role: Role,
-    /// Whether they may sign in.
+    /// Whether they may work in this enterprise.
     pub status: UserStatus,
-    /// Since when.
+    /// What they may do in this enterprise.
+    pub grants: Vec<Grant>,
+    /// Since when they belong to it.
     pub created_at: DateTime<Utc>,
 }
 
-/// A person to be.
+/// A person to take into an enterprise. Who has the address already keeps their name and password.
 #[derive(Clone, Debug)]
 pub struct NewUser {
-    /// What they will sign in with.
+    /// What they sign in with.
     pub email: Email,
-    /// As colleagues call them.
-    pub name: String,
-    /// What they will be.
-    pub role: Role,
-    /// Argon2id, in PHC form.
-    pub password_hash: SecretString,
+    /// As colleagues call them; needed by who is new to the installation.
+    pub name: Option<String>,
+    /// Argon2id, in PHC form; needed by who is new to the installation.
+    pub password_hash: Option<SecretString>,
+    /// What they will be allowed.
+    pub grants: Vec<Grant>,
 }
 
-/// A person of the enterprise.
-pub async fn get(tx: &mut EnterpriseTx, id: UserId) -> Result<User> {
-    if tx.actor().user_id() != Some(id) {
-        tx.require(Permission::ReadPeople)?;
+/// Which people to list.
+#[derive(Clone, Debug, Default)]
+pub struct UserFilter {
+    /// With this text in name or address, whatever the case.
+    pub search: Option<String>,
+    /// In this state.
+    pub status: Option<UserStatus>,
+    /// With this built-in role.
+    pub role: Option<Role>,
+    /// With this own role.
+    pub role_id: Option<RoleId>,
+    /// Who may do something in this warehouse, whoever has the requests there.
+    pub warehouse_id: Option<WarehouseId>,
+}
+
+fn checked_name(name: &str) -> Result<&str> {
+    let name = name.trim();
+    if (1..=200).contains(&name.chars().count()) {
+        Ok(name)
+    } else {
+        Err(Error::invalid("name", "must have between 1 and 200 characters"))
     }
-    let enterprise_id = tx.enterprise_id();
-    members(tx.conn(), enterprise_id, Some(id), None, 1).await?.pop().ok_or(Error::NotFound("user"))
-}
-
-/// The people of the enterprise, in the order in which they came.
-pub async fn list(tx: &mut EnterpriseTx, query: &PageQuery) -> Result<Page<User>> {
-    tx.require(Permission::ReadPeople)?;
-    let enterprise_id = tx.enterprise_id();
-    let after: Option<UserId> = query.key()?;
-    let rows = members(tx.conn(), enterprise_id, None, after, query.limit + 1).await?;
-    Ok(query.page(rows, |row| row.id))
-}
-
-/// Takes a new person into the enterprise.
-pub async fn create(tx: &mut EnterpriseTx, new: &NewUser) -> Result<User> {
-    tx.require(Permission::ManagePeople)?;
-    let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
-    let id = insert(tx.conn(), enterprise_id, new, now).await?;
-    get(tx, id).await
-}
-
-/// Takes the first person into an enterprise that was just founded.
-pub async fn create_first(tx: &mut PlatformTx, enterprise_id: EnterpriseId, new: &NewUser) -> Result<UserId> {
-    let now = tx.now().await?;
-    insert(tx.conn(), enterprise_id, new, now).await
-}
-
-async fn insert(
-    conn: &mut PgConnection,
-    enterprise_id: EnterpriseId,
-    new: &NewUser,
-    now: DateTime<Utc>,
-) -> Result<UserId> {
-    let name = new.name.trim();
-    if !(1..=200).contains(&name.chars().count()) {
-        return Err(Error::invalid("name", "must have between 1 and 200 characters"));
-    }
-    let id = UserId::new();
-    sqlx::query!(
-        "INSERT INTO users (id, email, name, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)",
-        id as _,
-        new.email.as_str(),
-        name,
-        new.password_hash.expose_secret(),
-        now,
-    )
-    .execute(&mut *conn)
-    .await
-    .refused_on("users_email_key", Refusal::EmailTaken, || format!("{} is taken", new.email.as_str()))?;
-    sqlx::query!(
-        "INSERT INTO memberships (enterprise_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)",
-        enterprise_id as _,
-        id as _,
-        new.role as Role,
-        now,
-    )
-    .execute(conn)
-    .await?;
-    Ok(id)
-}
-
-async fn members(
-    conn: &mut PgConnection,
-    enterprise_id: EnterpriseId,
-    id: Option<UserId>,
-    after: Option<UserId>,
-    limit: i64,
-) -> Result<Vec<User>> {
-    Ok(sqlx::query_as!(
-        User,
-        "SELECT u.id, u.email, u.name, m.role, u.status, u.created_at
-         FROM memberships AS m JOIN users AS u ON u.id = m.user_id
-         WHERE m.enterprise_id = $1 AND ($2::uuid IS NULL OR u.id = $2) AND ($3::uuid IS NULL OR u.id > $3)
-         ORDER BY u.id
-         LIMIT $4",
-        enterprise_id as _,
-        id as _,
-        after as _,
-        limit,
-    )
-    .fetch_all(conn)
-    .await?)
 }
 
 #[cfg(test)]

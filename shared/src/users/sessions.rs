@@ -7,9 +7,9 @@ use chrono::{DateTime, Duration, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::Email;
-use crate::access::{Actor, Role};
-use crate::db::PlatformTx;
+use super::{Email, rights};
+use crate::access::Recognised;
+use crate::db::{EnterpriseTx, PlatformTx};
 use crate::ids::{EnterpriseId, SessionId, UserId};
 use crate::{Error, Result};
 
@@ -64,10 +64,8 @@ pub struct Session {
     pub id: SessionId,
     /// Whose.
     pub user_id: UserId,
-    /// Where.
-    pub enterprise_id: EnterpriseId,
-    /// As what.
-    pub role: Role,
+    /// Where; absent for a system administrator's, who acts in none.
+    pub enterprise_id: Option<EnterpriseId>,
     /// Until when it can be refreshed.
     pub expires_at: DateTime<Utc>,
 }
@@ -99,18 +97,23 @@ pub async fn find_person(tx: &mut PlatformTx, email: &Email) -> Result<Option<Pe
     Ok(row.map(|row| Person { id: row.id, password_hash: SecretString::from(row.password_hash) }))
 }
 
-/// Opens a session in the named enterprise, or in the only one. Nobody whose enterprises are all suspended gets in.
+/// Opens a session in the named enterprise, or in the only one; for a system administrator who names none, in none.
+/// Nobody whose enterprises are all suspended gets in.
 pub async fn open(
     tx: &mut PlatformTx,
     user_id: UserId,
     enterprise_id: Option<EnterpriseId>,
     refresh: &RefreshToken,
 ) -> Result<Opening> {
-    let places = sqlx::query!(
-        "SELECT m.enterprise_id, m.role, e.name
+    if enterprise_id.is_none() && rights::operator(tx, user_id).await?.is_some() {
+        return Ok(Opening::Opened(insert(tx, user_id, None, refresh).await?));
+    }
+    let mut places = sqlx::query_as!(
+        Place,
+        "SELECT e.id, e.name
          FROM memberships AS m JOIN enterprises AS e ON e.id = m.enterprise_id
-         WHERE m.user_id = $1 AND e.status = 'active'
-         ORDER BY m.enterprise_id",
+         WHERE m.user_id = $1 AND m.status = 'active' AND e.status = 'active'
+         ORDER BY e.id",
         user_id as _,
     )
     .fetch_all(tx.conn())
@@ -119,14 +122,20 @@ pub async fn open(
         return Err(Error::Unauthenticated(WRONG));
     }
     let chosen = match enterprise_id {
-        Some(id) => places.iter().find(|place| place.enterprise_id == id),
-        None => places.first().filter(|_| places.len() == 1),
+        Some(id) => places.iter().position(|place| place.id == id),
+        None => (places.len() == 1).then_some(0),
     };
-    let Some(place) = chosen else {
-        let places = places.into_iter().map(|place| Place { id: place.enterprise_id, name: place.name });
-        return Ok(Opening::Choose(places.collect()));
-    };
+    let Some(chosen) = chosen else { return Ok(Opening::Choose(places)) };
+    let place = places.swap_remove(chosen);
+    Ok(Opening::Opened(insert(tx, user_id, Some(place.id), refresh).await?))
+}
 
+async fn insert(
+    tx: &mut PlatformTx,
+    user_id: UserId,
+    enterprise_id: Option<EnterpriseId>,
+    refresh: &RefreshToken,
+) -> Result<Session> {
     let now = tx.now().await?;
     let (id, expires_at) = (SessionId::new(), now + IDLE);
     sqlx::query!(
@@ -134,14 +143,14 @@ pub async fn open(
          VALUES ($1, $2, $3, $4, $5, $5, $6)",
         id as _,
         user_id as _,
-        place.enterprise_id as _,
+        enterprise_id as _,
         refresh.hash(),
         now,
         expires_at,
     )
     .execute(tx.conn())
     .await?;
-    Ok(Opening::Opened(Session { id, user_id, enterprise_id: place.enterprise_id, role: place.role, expires_at }))
+    Ok(Session { id, user_id, enterprise_id, expires_at })
 }
 
 /// Replaces the refresh token and prolongs the session, in one statement: of several that bring the same token one succeeds.
@@ -149,14 +158,16 @@ pub async fn refresh(tx: &mut PlatformTx, presented: &RefreshToken, successor: &
     let now = tx.now().await?;
     sqlx::query_as!(
         Session,
-        "UPDATE sessions AS s
-         SET refresh_hash = $2, used_at = $3, expires_at = least($3 + $4::interval, s.created_at + $5::interval)
-         FROM users AS u, memberships AS m, enterprises AS e
-         WHERE s.refresh_hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $3
-           AND u.id = s.user_id AND u.status = 'active'
-           AND m.user_id = s.user_id AND m.enterprise_id = s.enterprise_id
-           AND e.id = s.enterprise_id AND e.status = 'active'
-         RETURNING s.id, s.user_id, s.enterprise_id, m.role, s.expires_at",
+        r#"UPDATE sessions AS s
+           SET refresh_hash = $2, used_at = $3, expires_at = least($3 + $4::interval, s.created_at + $5::interval)
+           FROM users AS u
+           WHERE s.refresh_hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $3
+             AND u.id = s.user_id AND u.status = 'active'
+             AND ((s.enterprise_id IS NULL AND u.system_administrator)
+                  OR EXISTS (SELECT FROM memberships AS m JOIN enterprises AS e ON e.id = m.enterprise_id
+                             WHERE m.user_id = s.user_id AND m.enterprise_id = s.enterprise_id
+                               AND m.status = 'active' AND e.status = 'active'))
+           RETURNING s.id, s.user_id, s.enterprise_id AS "enterprise_id: EnterpriseId", s.expires_at"#,
         presented.hash(),
         successor.hash(),
         now,
@@ -168,24 +179,34 @@ pub async fn refresh(tx: &mut PlatformTx, presented: &RefreshToken, successor: &
     .ok_or(Error::Unauthenticated("the refresh token is not valid, or no longer"))
 }
 
-/// Who is acting in this session, in the role of this moment; nobody once the session, the person or the enterprise is off.
-pub async fn recognise(tx: &mut PlatformTx, id: SessionId, user_id: UserId) -> Result<Option<Actor>> {
+/// Who is acting in this session, with the rights of this moment; nobody once the session, the person or the enterprise is off.
+pub async fn recognise(tx: &mut PlatformTx, id: SessionId, user_id: UserId) -> Result<Option<Recognised>> {
     let now = tx.now().await?;
     let row = sqlx::query!(
-        "SELECT s.enterprise_id, m.role
-         FROM sessions AS s
-         JOIN users AS u ON u.id = s.user_id
-         JOIN memberships AS m ON m.user_id = s.user_id AND m.enterprise_id = s.enterprise_id
-         JOIN enterprises AS e ON e.id = s.enterprise_id
-         WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL AND s.expires_at > $3
-           AND u.status = 'active' AND e.status = 'active'",
+        r#"SELECT enterprise_id AS "enterprise_id: EnterpriseId" FROM sessions
+           WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3"#,
         id as _,
         user_id as _,
         now,
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|row| Actor::user(row.enterprise_id, user_id, row.role)))
+    let Some(row) = row else { return Ok(None) };
+    rights::recognise(tx, user_id, row.enterprise_id).await
+}
+
+/// Ends every session of a person in the enterprise.
+pub(super) async fn end_in_enterprise(tx: &mut EnterpriseTx, user_id: UserId) -> Result<()> {
+    let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
+    sqlx::query!(
+        "UPDATE sessions SET revoked_at = $3 WHERE enterprise_id = $1 AND user_id = $2 AND revoked_at IS NULL",
+        enterprise_id as _,
+        user_id as _,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// Ends a session. Ending it twice changes nothing.

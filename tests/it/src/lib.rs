@@ -2,6 +2,7 @@
 //! a database of its own as the roles of production, and a clock that stands until it is moved.
 
 pub mod engine;
+pub mod people;
 mod shop;
 
 use std::path::{Path, PathBuf};
@@ -24,9 +25,11 @@ use wildberries::{Limits, Simulator};
 use worker::printing::transport::{AllowList, Timeouts};
 use worker::{Ctx, Ran};
 
+pub use people::{Person, Reach, grant};
 pub use shop::Shop;
 
-const PASSWORD: &str = "a long password of nobody";
+/// What everybody in a test signs in with.
+pub const PASSWORD: &str = "a long password of nobody";
 
 /// One test's world.
 pub struct TestApp {

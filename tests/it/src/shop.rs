@@ -59,6 +59,28 @@ impl<'a> Shop<'a> {
         Ok(Self { app, client, seller, account, warehouse, printer, products })
     }
 
+    /// The same shop, whose orders are fulfilled from a second warehouse of four cells from now on.
+    pub async fn second_warehouse(&self) -> Result<Shop<'a>> {
+        let client = self.client.clone();
+        let warehouse = text(&client.post("/warehouses", json!({ "name": "Второй склад" })).await?, "id")?;
+        let cells: Vec<_> =
+            (1..=4).map(|cell| json!({ "code": format!("A-{cell:02}"), "pickSequence": cell })).collect();
+        client.post(&format!("/warehouses/{warehouse}/cells"), json!({ "cells": cells })).await?;
+        for wildberries in client.get("/wildberries/warehouses").await?["items"].as_array().context("a list")? {
+            let path = format!("/wildberries/accounts/{}/warehouses/{}", self.account, wildberries["wbWarehouseId"]);
+            client.put(&path, json!({ "warehouseId": warehouse })).await?;
+        }
+        Ok(Shop {
+            app: self.app,
+            client,
+            seller: self.seller.clone(),
+            account: self.account.clone(),
+            warehouse,
+            printer: self.printer.clone(),
+            products: self.products.clone(),
+        })
+    }
+
     /// The size of the n-th product at Wildberries.
     pub fn size(&self, product: usize) -> i64 {
         self.products[product]["chrtId"].as_i64().expect("a product of a card")

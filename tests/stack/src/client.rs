@@ -40,6 +40,13 @@ impl Client {
         Ok(Self { http, base: base.to_owned(), token: None })
     }
 
+    /// The same client with this access token or service key.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
     /// Signs in.
     pub async fn sign_in(mut self, email: &str, password: &str) -> anyhow::Result<Self> {
         let answer = self.post("/auth/login", json!({ "email": email, "password": password })).await?;
@@ -84,6 +91,22 @@ impl Client {
     /// Puts.
     pub async fn put(&self, path: &str, body: Value) -> anyhow::Result<Value> {
         self.succeed(Method::PUT, path, Some(body)).await
+    }
+
+    /// Changes a part.
+    pub async fn patch(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+        self.succeed(Method::PATCH, path, Some(body)).await
+    }
+
+    /// Deletes.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        self.succeed(Method::DELETE, path, None).await
+    }
+
+    /// Asks and takes only the status and the code of the problem, if it is one.
+    pub async fn outcome(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<(u16, String)> {
+        let answer = self.ask(method, path, body).await?;
+        Ok((answer.status.as_u16(), answer.code().to_owned()))
     }
 
     /// Posts and expects the refusal with this code; returns its words.

@@ -1,12 +1,18 @@
 //! The suite: each test has a world of its own and acts through HTTP.
 
+mod api_keys;
 mod contract;
 mod engine;
+mod enterprises;
 mod jobs;
 mod orders;
+mod people;
+mod permissions;
 mod printing;
+mod reach;
 mod receipts;
 mod requests;
+mod roles;
 mod supplies;
 mod sync;
 mod tenancy;

@@ -1,0 +1,202 @@
+//! What each operation asks of who calls it: the one table, by operation id.
+//!
+//! It is enforced before a handler runs and before a body is read (`auth`), and published in the document as
+//! `x-permission`, a list of which one is enough:
+//!
+//! | word | who is let in |
+//! |---|---|
+//! | `public` | everybody, signed in or not |
+//! | `signed-in` | every session and every service key |
+//! | `enterprise:member` | every session and service key that acts in an enterprise |
+//! | `system:administer` | system administrators |
+//! | `resource:action` | who has the permission, however far it reaches |
+//!
+//! `x-reach` says to what a grant of the permission can be narrowed: `enterprise` (not at all), `warehouses`, `own`.
+//! What is out of reach is answered as what is not there. An operation without a row is refused to everybody, and the
+//! contract tests name it.
+
+use serde_json::{Map, Value};
+use shared::access::{ADMINISTER_SYSTEM, BELONG_TO_ENTERPRISE, Permission, Recognised};
+use shared::{Error, Result};
+
+use Needs::{Member, Public, SignedIn, System};
+use Permission::{
+    ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageRequests, ManageRoles,
+    ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels, ReadJobs, ReadOrders, ReadPeople,
+    ReadPrinting, ReadRequests, ReadStock, ReadWildberries, ReceiveGoods, WorkRequests,
+};
+
+/// What an operation asks of who calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: nobody is recognised.
+    Public,
+    /// Any session or key.
+    SignedIn,
+    /// Any session or key in an enterprise.
+    Member,
+    /// A system administrator's session.
+    System,
+    /// One of these permissions.
+    OneOf(&'static [Permission]),
+}
+
+macro_rules! table {
+    ($($operation:literal: $needs:expr;)+) => {
+        /// Every operation with what it needs.
+        pub const TABLE: &[(&str, Needs)] = &[$(($operation, $needs),)+];
+    };
+}
+
+const fn one(permission: &'static [Permission]) -> Needs {
+    Needs::OneOf(permission)
+}
+
+table! {
+    "home": Public;
+    "health": Public;
+    "health_db": Public;
+    "health_ready": Public;
+    "health_redis": Public;
+    "health_resources": Public;
+    "login": Public;
+    "refresh": Public;
+    "logout": SignedIn;
+    "list_enterprises": SignedIn;
+    "create_enterprise": System;
+    "get_enterprise": SignedIn;
+    "change_enterprise": one(&[ManageEnterprise]);
+    "suspend_enterprise": System;
+    "activate_enterprise": System;
+    "list_api_keys": one(&[ManageKeys]);
+    "create_api_key": one(&[ManageKeys]);
+    "get_api_key": one(&[ManageKeys]);
+    "revoke_api_key": one(&[ManageKeys]);
+    "list_users": one(&[ReadPeople]);
+    "create_user": one(&[ManagePeople]);
+    "get_me": SignedIn;
+    "change_me": Member;
+    "get_user": one(&[ReadPeople]);
+    "change_user": one(&[ManagePeople]);
+    "activate_user": one(&[ManagePeople]);
+    "deactivate_user": one(&[ManagePeople]);
+    "set_user_grants": one(&[ManagePeople]);
+    "remove_user": one(&[ManagePeople]);
+    "list_roles": one(&[ReadPeople]);
+    "create_role": one(&[ManageRoles]);
+    "get_role": one(&[ReadPeople]);
+    "change_role": one(&[ManageRoles]);
+    "delete_role": one(&[ManageRoles]);
+    "list_accounts": one(&[ReadWildberries]);
+    "connect_account": one(&[ManageTokens]);
+    "replace_token": one(&[ManageTokens]);
+    "list_wildberries_warehouses": one(&[ReadWildberries]);
+    "link_warehouse": one(&[ManageWildberries]);
+    "list_sync_runs": one(&[ReadWildberries]);
+    "start_sync": one(&[ManageWildberries]);
+    "get_sync_run": one(&[ReadWildberries]);
+    "list_warehouses": one(&[ReadStock]);
+    "create_warehouse": one(&[ManageWarehouses]);
+    "get_warehouse": one(&[ReadStock]);
+    "list_cells": one(&[ReadStock]);
+    "add_cells": one(&[ManageWarehouses]);
+    "list_products": one(&[ReadStock]);
+    "get_product": one(&[ReadStock]);
+    "list_balances": one(&[ReadStock]);
+    "list_stock_entries": one(&[ReadStock]);
+    "check_consistency": one(&[ReadStock]);
+    "post_goods_receipt": one(&[ReceiveGoods]);
+    "list_orders": one(&[ReadOrders]);
+    "get_order": one(&[ReadOrders]);
+    "get_order_history": one(&[ReadOrders]);
+    "pack_order": one(&[WorkRequests]);
+    "list_requests": one(&[ReadRequests]);
+    "create_request": one(&[ManageRequests]);
+    "get_request": one(&[ReadRequests]);
+    "list_request_lines": one(&[ReadRequests]);
+    "get_request_history": one(&[ReadRequests]);
+    "assign_request": one(&[ManageRequests]);
+    // Calling off is managing, every other step is working.
+    "move_request": one(&[WorkRequests, ManageRequests]);
+    "scan": one(&[WorkRequests]);
+    "list_supplies": one(&[ReadOrders]);
+    "create_supply": one(&[ManageSupplies]);
+    "get_supply": one(&[ReadOrders]);
+    "get_supply_history": one(&[ReadOrders]);
+    "publish_supply": one(&[ManageSupplies]);
+    "list_shipping_points": one(&[ReadOrders]);
+    "set_shipping": one(&[ManageSupplies]);
+    "deliver_supply": one(&[ManageSupplies]);
+    "list_printers": one(&[ReadPrinting]);
+    "create_printer": one(&[ManagePrinters]);
+    "get_printer": one(&[ReadPrinting]);
+    "list_print_jobs": one(&[ReadPrinting]);
+    "create_print_job": one(&[PrintLabels]);
+    "get_print_job": one(&[ReadPrinting]);
+    "list_print_items": one(&[ReadPrinting]);
+    "resolve_print_item": one(&[PrintLabels]);
+    "cancel_print_job": one(&[PrintLabels]);
+    "list_jobs": one(&[ReadJobs]);
+    "get_job": one(&[ReadJobs]);
+    "cancel_job": one(&[ManageJobs]);
+}
+
+impl Needs {
+    /// What the operation needs, if the table has it.
+    pub fn of(operation: &str) -> Option<Self> {
+        TABLE.iter().find(|(known, _)| *known == operation).map(|(_, needs)| *needs)
+    }
+
+    /// Refuses who may not call the operation at all.
+    pub fn admit(self, caller: &Recognised) -> Result<()> {
+        match (self, caller) {
+            (Self::Public | Self::SignedIn, _)
+            | (Self::Member, Recognised::Actor(_))
+            | (Self::System, Recognised::Operator(_)) => Ok(()),
+            (Self::System, Recognised::Actor(_)) => Err(Error::Forbidden(ADMINISTER_SYSTEM)),
+            (Self::Member | Self::OneOf(_), Recognised::Operator(_)) => Err(Error::Forbidden(BELONG_TO_ENTERPRISE)),
+            (Self::OneOf(permissions), Recognised::Actor(actor)) => {
+                if permissions.iter().any(|permission| actor.may(*permission)) {
+                    return Ok(());
+                }
+                Err(Error::Forbidden(permissions.first().map_or("none", |permission| permission.code())))
+            }
+        }
+    }
+
+    fn words(self) -> Vec<&'static str> {
+        match self {
+            Self::Public => vec!["public"],
+            Self::SignedIn => vec!["signed-in"],
+            Self::Member => vec![BELONG_TO_ENTERPRISE],
+            Self::System => vec![ADMINISTER_SYSTEM],
+            Self::OneOf(permissions) => permissions.iter().map(|permission| permission.code()).collect(),
+        }
+    }
+
+    /// Writes it into the operation's part of the document.
+    pub fn publish(self, operation: &mut Map<String, Value>) {
+        operation.insert("x-permission".to_owned(), self.words().into());
+        if let Self::OneOf(permissions) = self
+            && let Some(finest) = permissions.iter().map(|permission| permission.finest()).max()
+        {
+            operation.insert("x-reach".to_owned(), finest.name().into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_of_the_document_has_one_row_and_every_row_an_operation() {
+        let document: Value = serde_json::from_str(&crate::openapi()).unwrap();
+        let items = document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+        let mut served: Vec<_> = items.filter_map(|operation| operation["operationId"].as_str()).collect();
+        let mut known: Vec<_> = TABLE.iter().map(|(operation, _)| *operation).collect();
+        served.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(known, served);
+    }
+}

@@ -1,0 +1,204 @@
+//! Who is acting and what may be done, and how far.
+//!
+//! A **permission** (`permissions`) is one thing that may be done. A **role** is a set of them, built in or of an
+//! enterprise's own. A **grant** gives a role with a **reach**: the whole enterprise, warehouses, or one's own requests.
+//! What somebody may do is the sum of their grants (`grants`), and `reach` says how far each permission goes. Verbs ask
+//! [`Actor::require`]; what has a warehouse asks [`Actor::reach`], and answers for what is out of reach exactly as for
+//! what is not there.
+
+mod grants;
+mod permissions;
+mod reach;
+
+use std::sync::Arc;
+
+use crate::ids::{EnterpriseId, KeyId, UserId};
+use crate::{Error, Result};
+
+pub use grants::Grants;
+pub use permissions::{Finest, Permission, Role, known};
+pub use reach::{Bounds, Reach};
+
+/// What a system administrator may and nobody else: run the installation. It is in no role and cannot be granted.
+pub const ADMINISTER_SYSTEM: &str = "system:administer";
+/// What everybody may who acts in an enterprise, and a system administrator may not.
+pub const BELONG_TO_ENTERPRISE: &str = "enterprise:member";
+
+/// Who stands behind a token.
+#[derive(Clone, Debug)]
+pub enum Recognised {
+    /// Somebody in an enterprise.
+    Actor(Actor),
+    /// Somebody who runs the installation.
+    Operator(Operator),
+}
+
+/// A system administrator: runs the installation and sees no enterprise's data.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator {
+    user_id: UserId,
+}
+
+impl Operator {
+    /// Only who recognises people makes one.
+    pub(crate) fn recognised(user_id: UserId) -> Self {
+        Self { user_id }
+    }
+
+    /// The person.
+    pub fn user_id(&self) -> UserId {
+        self.user_id
+    }
+}
+
+/// Someone recognised, in one enterprise. Built by the API from a session or a key, and by a worker from a job row.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    enterprise_id: EnterpriseId,
+    who: Who,
+}
+
+#[derive(Clone, Debug)]
+enum Who {
+    User {
+        id: UserId,
+        grants: Arc<Grants>,
+    },
+    Key {
+        id: KeyId,
+        grants: Arc<Grants>,
+    },
+    Job {
+        kind: String,
+    },
+    /// Not known yet.
+    Stranger,
+}
+
+impl Actor {
+    /// A signed-in person.
+    pub fn user(enterprise_id: EnterpriseId, id: UserId, grants: Grants) -> Self {
+        Self { enterprise_id, who: Who::User { id, grants: Arc::new(grants) } }
+    }
+
+    /// A program with a service key.
+    pub fn key(enterprise_id: EnterpriseId, id: KeyId, grants: Grants) -> Self {
+        Self { enterprise_id, who: Who::Key { id, grants: Arc::new(grants) } }
+    }
+
+    /// A job, which may do what its row promises.
+    pub fn job(enterprise_id: EnterpriseId, kind: impl Into<String>) -> Self {
+        Self { enterprise_id, who: Who::Job { kind: kind.into() } }
+    }
+
+    /// Whoever is about to be recognised in the enterprise that they named: may nothing.
+    pub(crate) fn stranger(enterprise_id: EnterpriseId) -> Self {
+        Self { enterprise_id, who: Who::Stranger }
+    }
+
+    /// The one enterprise that this actor sees.
+    pub fn enterprise_id(&self) -> EnterpriseId {
+        self.enterprise_id
+    }
+
+    /// The person, if it is one.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self.who {
+            Who::User { id, .. } => Some(id),
+            Who::Key { .. } | Who::Job { .. } | Who::Stranger => None,
+        }
+    }
+
+    /// The service key, if it is one.
+    pub fn key_id(&self) -> Option<KeyId> {
+        match self.who {
+            Who::Key { id, .. } => Some(id),
+            Who::User { .. } | Who::Job { .. } | Who::Stranger => None,
+        }
+    }
+
+    /// Each permission with its reach; a job has none of its own, because it needs none.
+    pub fn grants(&self) -> Option<&Grants> {
+        match &self.who {
+            Who::User { grants, .. } | Who::Key { grants, .. } => Some(grants),
+            Who::Job { .. } | Who::Stranger => None,
+        }
+    }
+
+    /// How far the permission goes. For jobs everywhere: what they do was allowed when they were promised.
+    pub fn reach(&self, permission: Permission) -> Reach {
+        match &self.who {
+            Who::User { grants, .. } | Who::Key { grants, .. } => grants.reach(permission),
+            Who::Job { .. } => Reach::Everywhere,
+            Who::Stranger => Reach::NOWHERE,
+        }
+    }
+
+    /// Whether the actor has the permission, however far.
+    pub fn may(&self, permission: Permission) -> bool {
+        !self.reach(permission).is_nowhere()
+    }
+
+    /// Fails with [`Error::Forbidden`] unless the actor has the permission, however far; answers how far.
+    pub fn require(&self, permission: Permission) -> Result<Reach> {
+        let reach = self.reach(permission);
+        if reach.is_nowhere() { Err(Error::Forbidden(permission.code())) } else { Ok(reach) }
+    }
+
+    /// The same as queries ask for it.
+    pub fn bounds(&self, permission: Permission) -> Result<Bounds> {
+        Ok(match self.require(permission)? {
+            Reach::Everywhere => Bounds { warehouses: None, person: None },
+            Reach::Within { warehouses, own } => Bounds {
+                warehouses: Some(warehouses.into_iter().map(|id| id.0).collect()),
+                person: self.user_id().filter(|_| own).map(|id| id.0),
+            },
+        })
+    }
+}
+
+/// As histories and the ledger keep it: `user:<id>`, `key:<id>` or `job:<kind>`.
+impl std::fmt::Display for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.who {
+            Who::User { id, .. } => write!(f, "user:{id}"),
+            Who::Key { id, .. } => write!(f, "key:{id}"),
+            Who::Job { kind } => write!(f, "job:{kind}"),
+            Who::Stranger => f.write_str("stranger"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::WarehouseId;
+
+    #[test]
+    fn a_reach_becomes_the_bounds_of_a_query() {
+        let (enterprise, user, warehouse) = (EnterpriseId::new(), UserId::new(), WarehouseId::new());
+        let actor = |grants| Actor::user(enterprise, user, grants);
+        let everywhere = actor(Grants::of_role(Role::Viewer, &Reach::Everywhere));
+        assert_eq!(everywhere.bounds(Permission::ReadOrders).unwrap(), Bounds { warehouses: None, person: None });
+        assert!(matches!(everywhere.bounds(Permission::ReadMoney), Err(Error::Forbidden("money:read"))));
+        let own = actor(Grants::of_role(Role::Picker, &Reach::own()));
+        assert_eq!(
+            own.bounds(Permission::ReadOrders).unwrap(),
+            Bounds { warehouses: Some(vec![]), person: Some(user.0) }
+        );
+        let there = actor(Grants::of_role(Role::Picker, &Reach::warehouses([warehouse])));
+        assert_eq!(
+            there.bounds(Permission::ReadOrders).unwrap(),
+            Bounds { warehouses: Some(vec![warehouse.0]), person: None }
+        );
+    }
+
+    #[test]
+    fn a_stranger_may_nothing_and_a_job_everything() {
+        let enterprise = EnterpriseId::new();
+        for permission in Permission::ALL {
+            assert!(!Actor::stranger(enterprise).may(*permission));
+            assert!(Actor::job(enterprise, "sync.pull").reach(*permission).is_everywhere());
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What becomes of people in an enterprise: their profile, whether they may work, what they may do, and their leaving.
+//!
+//! Every change takes the lock of `rights`. Nobody changes who may more than they, nobody changes their own access, and
+//! an administrator of the whole enterprise always stays.
+
+use super::{Email, Grant, User, checked_name, grants, people, rights, sessions};
+use crate::access::Permission;
+use crate::db::EnterpriseTx;
+use crate::error::RefusedOn;
+use crate::ids::UserId;
+use crate::{Error, Refusal, Result};
+
+/// What of a person's profile should become what.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// As colleagues call them.
+    pub name: Option<String>,
+    /// What they sign in with.
+    pub email: Option<Email>,
+}
+
+/// Changes a colleague's profile. It belongs to the person, so nobody changes it for somebody of other enterprises, too.
+pub async fn change(tx: &mut EnterpriseTx, id: UserId, profile: &Profile) -> Result<User> {
+    let user = lock_other(tx, id).await?;
+    let elsewhere = sqlx::query_scalar!(
+        r#"SELECT u.system_administrator OR EXISTS (
+               SELECT FROM memberships AS m WHERE m.user_id = u.id AND m.enterprise_id <> $2 AND m.status <> 'removed') AS "elsewhere!"
+           FROM users AS u WHERE u.id = $1"#,
+        id as _,
+        tx.enterprise_id() as _,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    if elsewhere {
+        return Err(Error::refused(
+            Refusal::PersonOfSeveralEnterprises,
+            format!("{} must change their profile themselves", user.name),
+        ));
+    }
+    let name = profile.name.as_deref().map(checked_name).transpose()?;
+    let email = profile.email.as_ref().map(Email::as_str);
+    sqlx::query!(
+        "UPDATE users SET name = coalesce($2, name), email = coalesce($3, email) WHERE id = $1",
+        id as _,
+        name,
+        email,
+    )
+    .execute(tx.conn())
+    .await
+    .refused_on("users_email_key", Refusal::EmailTaken, || format!("{} is taken", email.unwrap_or_default()))?;
+    people::show(tx, id).await
+}
+
+/// Changes how colleagues call the acting person.
+pub async fn rename(tx: &mut EnterpriseTx, name: &str) -> Result<User> {
+    let id = tx.actor().user_id().ok_or(Error::NotFound("user"))?;
+    sqlx::query!("UPDATE users SET name = $2 WHERE id = $1", id as _, checked_name(name)?).execute(tx.conn()).await?;
+    people::show(tx, id).await
+}
+
+/// Lets a person work again.
+pub async fn activate(tx: &mut EnterpriseTx, id: UserId) -> Result<User> {
+    lock_other(tx, id).await?;
+    set_status(tx, id, "active").await?;
+    people::show(tx, id).await
+}
+
+/// Lets a person work no more, from their next request on. What they may do is kept for their return.
+pub async fn deactivate(tx: &mut EnterpriseTx, id: UserId) -> Result<User> {
+    lock_other(tx, id).await?;
+    set_status(tx, id, "inactive").await?;
+    sessions::end_in_enterprise(tx, id).await?;
+    rights::keep_an_administrator(tx).await?;
+    people::show(tx, id).await
+}
+
+/// Takes a person out of the enterprise. Histories and requests go on naming them; nobody finds them any more.
+pub async fn remove(tx: &mut EnterpriseTx, id: UserId) -> Result<()> {
+    lock_other(tx, id).await?;
+    set_status(tx, id, "removed").await?;
+    grants::clear(tx, id).await?;
+    sessions::end_in_enterprise(tx, id).await?;
+    rights::keep_an_administrator(tx).await
+}
+
+/// Puts these grants in place of all that the person had, from their next request on.
+pub async fn set_grants(tx: &mut EnterpriseTx, id: UserId, granted: &[Grant]) -> Result<User> {
+    let mine = rights::lock(tx, Permission::ManagePeople).await?;
+    check_other(tx, id).await?;
+    let theirs = rights::granted(tx, id).await?.and(grants::sum(tx, granted).await?);
+    rights::check_covers(&mine, &theirs)?;
+    grants::replace(tx, id, granted).await?;
+    rights::rights_changed(tx, &[id]).await?;
+    rights::keep_an_administrator(tx).await?;
+    people::show(tx, id).await
+}
+
+/// Holds all rights of the enterprise still; fails unless the acting one may change this person.
+async fn lock_other(tx: &mut EnterpriseTx, id: UserId) -> Result<User> {
+    let mine = rights::lock(tx, Permission::ManagePeople).await?;
+    let user = check_other(tx, id).await?;
+    rights::check_covers(&mine, &rights::granted(tx, id).await?)?;
+    Ok(user)
+}
+
+async fn check_other(tx: &mut EnterpriseTx, id: UserId) -> Result<User> {
+    let user = people::show(tx, id).await?;
+    if tx.actor().user_id() == Some(id) {
+        return Err(Error::refused(Refusal::OwnAccess, "ask another administrator"));
+    }
+    Ok(user)
+}
+
+async fn set_status(tx: &mut EnterpriseTx, id: UserId, status: &str) -> Result<()> {
+    let enterprise_id = tx.enterprise_id();
+    sqlx::query!(
+        "UPDATE memberships SET status = $3 WHERE enterprise_id = $1 AND user_id = $2",
+        enterprise_id as _,
+        id as _,
+        status,
+    )
+    .execute(tx.conn())
+    .await?;
+    rights::rights_changed(tx, &[id]).await
+}
