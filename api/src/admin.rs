@@ -4,8 +4,10 @@ use secrecy::SecretString;
 use shared::access::Role;
 use shared::db::Db;
 use shared::ids::EnterpriseId;
-use shared::users::{self, Email, NewUser};
-use shared::{Result, enterprises};
+use shared::users::letters::{self, LetterKind};
+use shared::users::{self, Email, NewUser, credentials, second_factor};
+use shared::{Error, Result, enterprises};
+use url::Url;
 
 use crate::passwords::Passwords;
 
@@ -25,11 +27,31 @@ pub struct NewEnterprise {
 /// Founds the enterprise: both of them are there, or none.
 pub async fn create_enterprise(db: &Db, passwords: &Passwords, new: NewEnterprise) -> Result<EnterpriseId> {
     let email = Email::parse(&new.email)?;
-    let password_hash = passwords.hash(new.password, "password").await?;
+    let password_hash =
+        passwords.hash_for(new.password, "password", &[email.as_str(), &new.name, &new.user_name]).await?;
     let mut tx = db.platform().await?;
     let id = enterprises::create(&mut tx, &new.name).await?;
     let administrator = NewUser { email, name: new.user_name, role: Role::Administrator, password_hash };
     users::create_first(&mut tx, id, &administrator).await?;
     tx.commit().await?;
     Ok(id)
+}
+
+/// A link with which a person chooses a new password, to be passed on by whoever runs the installation.
+pub async fn reset_link(db: &Db, email: &str, clients: Option<&Url>) -> Result<SecretString> {
+    let mut tx = db.platform().await?;
+    let token = letters::reset_by_operator(&mut tx, &Email::parse(email)?).await?;
+    tx.commit().await?;
+    Ok(letters::link(clients, LetterKind::PasswordReset, &token))
+}
+
+/// Takes a person's second factor away and ends their sessions.
+pub async fn reset_second_factor(db: &Db, email: &str) -> Result<()> {
+    let mut tx = db.platform().await?;
+    let person = credentials::find_person(&mut tx, &Email::parse(email)?).await?;
+    let person = person.ok_or(Error::NotFound("active user"))?;
+    if !second_factor::take_away(&mut tx, person.id).await? {
+        return Err(Error::NotFound("second factor"));
+    }
+    tx.commit().await
 }

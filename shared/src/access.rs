@@ -1,8 +1,9 @@
 //! Who is acting and what may be done: the one table of roles and permissions.
 
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{EnterpriseId, UserId};
+use crate::ids::{EnterpriseId, SessionId, UserId};
 use crate::{Error, Result};
 
 /// A built-in role of a person in an enterprise.
@@ -100,6 +101,16 @@ permissions! {
 pub struct Actor {
     enterprise_id: EnterpriseId,
     who: Who,
+    session: Option<InSession>,
+}
+
+/// For so long after a proof of who they are a person may do sensitive things.
+pub const CONFIRMED_FOR: Duration = Duration::minutes(5);
+
+#[derive(Clone, Copy, Debug)]
+struct InSession {
+    id: SessionId,
+    confirmed_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Debug)]
@@ -111,12 +122,18 @@ enum Who {
 impl Actor {
     /// A signed-in person.
     pub fn user(enterprise_id: EnterpriseId, id: UserId, role: Role) -> Self {
-        Self { enterprise_id, who: Who::User { id, role } }
+        Self { enterprise_id, who: Who::User { id, role }, session: None }
+    }
+
+    /// The same person in this session, in which they last proved at that moment who they are.
+    #[must_use]
+    pub fn in_session(self, id: SessionId, confirmed_at: Option<DateTime<Utc>>) -> Self {
+        Self { session: Some(InSession { id, confirmed_at }), ..self }
     }
 
     /// A job, which may do what its row promises.
     pub fn job(enterprise_id: EnterpriseId, kind: impl Into<String>) -> Self {
-        Self { enterprise_id, who: Who::Job { kind: kind.into() } }
+        Self { enterprise_id, who: Who::Job { kind: kind.into() }, session: None }
     }
 
     /// The one enterprise that this actor sees.
@@ -130,6 +147,24 @@ impl Actor {
             Who::User { id, .. } => Some(id),
             Who::Job { .. } => None,
         }
+    }
+
+    /// The session that is asking, if it is a person.
+    pub fn session_id(&self) -> Option<SessionId> {
+        self.session.map(|session| session.id)
+    }
+
+    /// Fails with [`Error::StepUpRequired`] unless a person proved lately who they are. Nothing else can: a job does what
+    /// a person was allowed to promise, and is let through; whatever has no session is not.
+    pub fn require_confirmed(&self, now: DateTime<Utc>) -> Result<()> {
+        let lately = match &self.who {
+            Who::Job { .. } => true,
+            Who::User { .. } => self
+                .session
+                .and_then(|session| session.confirmed_at)
+                .is_some_and(|confirmed_at| now - confirmed_at < CONFIRMED_FOR),
+        };
+        if lately { Ok(()) } else { Err(Error::StepUpRequired) }
     }
 
     /// Whether the actor has the permission. Jobs have all of them: what they do was allowed when they were promised.

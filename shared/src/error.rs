@@ -41,6 +41,12 @@ pub enum Error {
     /// The role does not allow it: 403.
     #[error("permission {0} is missing")]
     Forbidden(&'static str),
+    /// The person has to prove again who they are: 403.
+    #[error("the person has not proved lately who they are")]
+    StepUpRequired,
+    /// The person has to set up a second factor before anything else: 403.
+    #[error("the person has no second factor")]
+    SecondFactorRequired,
     /// Something outside did not answer or asked to wait: 503, and the job runs again later without counting.
     #[error("{what} is unavailable")]
     Unavailable {
@@ -86,6 +92,8 @@ impl Error {
             | Self::Invalid { .. }
             | Self::Unauthenticated(_)
             | Self::Forbidden(_)
+            | Self::StepUpRequired
+            | Self::SecondFactorRequired
             | Self::Inconsistent(_) => false,
         }
     }
@@ -159,6 +167,7 @@ refusals! {
     AccountAlreadyStored = "account_already_stored", "This seller account is already stored", "Этот кабинет продавца уже добавлен";
     AccountBlocked = "account_blocked", "Wildberries does not accept this account's token", "Wildberries не принимает токен этого кабинета";
     AccountOfAnotherSeller = "account_of_another_seller", "The token belongs to another seller", "Токен принадлежит другому продавцу";
+    AlreadyMember = "already_member", "The person already belongs to the enterprise", "Сотрудник уже состоит в предприятии";
     BarcodeUnknown = "barcode_unknown", "No product has this barcode", "Товара с таким штрихкодом нет";
     CellCodeTaken = "cell_code_taken", "The warehouse already has a cell with this code", "На складе уже есть ячейка с таким кодом";
     CellNotScanned = "cell_not_scanned", "Scan a cell before an item", "Сначала отсканируйте ячейку";
@@ -173,12 +182,16 @@ refusals! {
     OrderInAnotherSupply = "order_in_another_supply", "The order is in another supply", "Заказ уже в другой поставке";
     OrderNotPickable = "order_not_pickable", "The order has no reserved stock to pick", "Для заказа нет зарезервированного товара";
     OrderTransition = "order_transition", "The order cannot go to this status from where it is", "Из текущего статуса заказ не может перейти в этот";
+    PersonOfSeveralEnterprises = "person_of_several_enterprises", "The person belongs to other enterprises too", "Сотрудник состоит и в других предприятиях";
     PrintItemNotUncertain = "print_item_not_uncertain", "Only an uncertain label can be resolved", "Решение нужно только для этикетки с неясным исходом";
     PrintJobNotCancellable = "print_job_not_cancellable", "The print job has nothing left to cancel", "В задании печати уже нечего отменять";
     PrinterAddressForbidden = "printer_address_forbidden", "Printers may not have this address", "Такой адрес для принтера запрещён";
     PrinterNameTaken = "printer_name_taken", "A printer with this name already exists", "Принтер с таким именем уже есть";
     RequestHasOpenLines = "request_has_open_lines", "The request still has open lines", "В заявке есть незавершённые строки";
     RequestTransition = "request_transition", "The request cannot go to this status from where it is", "Из текущего статуса заявка не может перейти в этот";
+    SecondFactorNotBegun = "second_factor_not_begun", "No second factor is being set up", "Второй фактор ещё не настраивается";
+    SecondFactorOn = "second_factor_on", "The second factor is already on", "Второй фактор уже включён";
+    SignInUsed = "sign_in_used", "This sign-in was already completed", "Этот вход уже завершён";
     SkuTaken = "sku_taken", "A product with this SKU already exists", "Товар с таким артикулом уже есть";
     StickerUnknown = "sticker_unknown", "No order has this sticker", "Заказа с таким стикером нет";
     SupplyMixed = "supply_mixed", "Orders of one supply must share warehouse, cargo type, cross-border and B2B", "У заказов одной поставки должны совпадать склад, тип груза, трансграничность и B2B";

@@ -41,6 +41,8 @@ ids! {
     GoodsReceiptId,
     /// A promise of work.
     JobId,
+    /// A letter to a person.
+    LetterId,
     /// A line of a put-back request.
     MoveLineId,
     /// An assembly order.

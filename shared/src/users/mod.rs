@@ -1,6 +1,10 @@
 //! People and their roles. A person belongs to the installation; memberships tie people to enterprises.
 
+pub mod credentials;
+pub mod letters;
+pub mod second_factor;
 pub mod sessions;
+pub mod tokens;
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -124,10 +128,7 @@ async fn insert(
     new: &NewUser,
     now: DateTime<Utc>,
 ) -> Result<UserId> {
-    let name = new.name.trim();
-    if !(1..=200).contains(&name.chars().count()) {
-        return Err(Error::invalid("name", "must have between 1 and 200 characters"));
-    }
+    let name = checked_name(&new.name)?;
     let id = UserId::new();
     sqlx::query!(
         "INSERT INTO users (id, email, name, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)",
@@ -140,16 +141,37 @@ async fn insert(
     .execute(&mut *conn)
     .await
     .refused_on("users_email_key", Refusal::EmailTaken, || format!("{} is taken", new.email.as_str()))?;
+    join(conn, enterprise_id, id, new.role, now).await?;
+    Ok(id)
+}
+
+async fn join(
+    conn: &mut PgConnection,
+    enterprise_id: EnterpriseId,
+    id: UserId,
+    role: Role,
+    now: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
         "INSERT INTO memberships (enterprise_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)",
         enterprise_id as _,
         id as _,
-        new.role as Role,
+        role as Role,
         now,
     )
     .execute(conn)
-    .await?;
-    Ok(id)
+    .await
+    .refused_on("memberships_pkey", Refusal::AlreadyMember, || "the person is here already".to_owned())?;
+    Ok(())
+}
+
+fn checked_name(name: &str) -> Result<&str> {
+    let name = name.trim();
+    if (1..=200).contains(&name.chars().count()) {
+        Ok(name)
+    } else {
+        Err(Error::invalid("name", "must have between 1 and 200 characters"))
+    }
 }
 
 async fn members(
