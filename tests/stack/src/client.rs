@@ -47,6 +47,18 @@ impl Client {
         Ok(self)
     }
 
+    /// The same client with this access token, or with none.
+    #[must_use]
+    pub fn with_token(&self, token: Option<&str>) -> Self {
+        Self { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The same client, asking another process of the API.
+    #[must_use]
+    pub fn at(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
     /// Asks and takes any answer.
     pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
