@@ -70,7 +70,9 @@ impl Herald {
 
     pub(crate) fn tell(&self, changes: Vec<Change>) {
         if let Some(listener) = &self.0 {
-            changes.into_iter().for_each(|change| listener(change));
+            for change in changes {
+                listener(change);
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct InviteUser {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AcceptInvitation {
     /// From the letter.
-    #[oai(validator(max_length = 256))]
+    #[oai(validator(max_length = 2048))]
     pub token: String,
     /// The first password, 12 to 128 characters; the password they have, of somebody who belongs to another enterprise.
     #[oai(validator(max_length = 1024))]

@@ -55,7 +55,7 @@ pub struct RequestPasswordReset {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResetPassword {
     /// From the letter.
-    #[oai(validator(max_length = 256))]
+    #[oai(validator(max_length = 2048))]
     pub token: String,
     /// The new password, 12 to 128 characters.
     pub password: String,

@@ -52,7 +52,7 @@ pub struct LoginSecondFactor {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Refresh {
     /// The last refresh token of the session; it is good once.
-    #[oai(validator(max_length = 256))]
+    #[oai(validator(max_length = 2048))]
     pub refresh_token: String,
 }
 

@@ -75,26 +75,41 @@ const OUR_WORDS: [&str; 58] = [
 const LATIN: &str = "qwertyuiop[]asdfghjkl;'zxcvbnm,.`";
 const RUSSIAN: &str = "йцукенгшщзхъфывапролджэячсмитьбюё";
 
+/// Words shorter than that are in everything.
+const A_WORD: usize = 4;
+/// With fewer letters and fewer other signs beside known words, a password consists of them.
+const LETTERS_OF_ITS_OWN: usize = 4;
+const SIGNS_OF_ITS_OWN: usize = 9;
+
 /// Whether somebody would guess it. `about` is what is known of the person: address, name.
 pub(super) fn is_weak(password: &str, about: &[&str]) -> bool {
     let lower = password.to_lowercase();
     let looked_at: String = lower.chars().take(LOOKED_AT).collect();
-    let mut words: Vec<String> = OUR_WORDS.iter().map(|word| (*word).to_owned()).collect();
-    for known in about {
-        let known = known.to_lowercase();
-        words.extend(
-            known
-                .split(|character: char| !character.is_alphanumeric())
-                .filter(|part| part.chars().count() > 2)
-                .map(str::to_owned),
-        );
-        words.push(known);
-    }
-    // A word that was typed on the other layout is the same word.
-    words.extend(words.clone().iter().map(|word| typed_on_latin(word)));
+    let on_latin = typed_on_latin(&looked_at);
+    let words = words(about);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let guesses = |text: &str| zxcvbn(text, &words).guesses_log10();
-    guesses(&looked_at).min(guesses(&typed_on_latin(&looked_at))) < ENOUGH_LOG10
+    guesses(&looked_at).min(guesses(&on_latin)) < ENOUGH_LOG10 || consists_of(&lower, &words)
+}
+
+/// What is known of the person first: those are tried first. A word that was typed on the other layout is the same word.
+fn words(about: &[&str]) -> Vec<String> {
+    let about: Vec<String> = about.iter().map(|known| known.to_lowercase()).collect();
+    let parts = about.iter().flat_map(|known| known.split(|character: char| !character.is_alphanumeric()));
+    let plain = parts.chain(about.iter().map(String::as_str)).chain(OUR_WORDS).filter(|word| word.chars().count() > 1);
+    let mut words: Vec<String> = plain.map(str::to_owned).collect();
+    words.extend(words.clone().iter().map(|word| typed_on_latin(word)));
+    words
+}
+
+/// Whether hardly anything is left of it without these words.
+fn consists_of(password: &str, words: &[&str]) -> bool {
+    let mut words: Vec<&str> = words.iter().copied().filter(|word| word.chars().count() >= A_WORD).collect();
+    words.sort_unstable_by_key(|word| std::cmp::Reverse(word.len()));
+    let rest = words.iter().fold(password.to_owned(), |rest, word| rest.replace(word, ""));
+    let letters = rest.chars().filter(|character| character.is_alphabetic()).count();
+    let signs = rest.chars().count() - letters;
+    rest.len() < password.len() && letters < LETTERS_OF_ITS_OWN && signs < SIGNS_OF_ITS_OWN
 }
 
 /// What the same keys write on a Latin keyboard.

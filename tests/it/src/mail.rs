@@ -154,16 +154,12 @@ fn unquoted(body: &str) -> Vec<u8> {
     let (mut bytes, mut rest) = (Vec::new(), body.as_bytes());
     while let [first, behind @ ..] = rest {
         let code = behind.get(..2).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
-        match (first, code) {
-            (b'=', Some(byte)) => {
-                bytes.push(byte);
-                rest = &behind[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
+        let (byte, behind) = match code {
+            Some(byte) if *first == b'=' => (byte, &behind[2..]),
+            _ => (*first, behind),
+        };
+        bytes.push(byte);
+        rest = behind;
     }
     bytes
 }

@@ -50,17 +50,17 @@ pub async fn refresh(tx: &mut PlatformTx, presented: &RefreshToken, device: &Dev
         return Ok(Refreshed::Renewed(session, successor));
     }
     let now = tx.now().await?;
-    let spent = spent(tx, presented, now).await?.ok_or(Error::Unauthenticated(INVALID))?;
-    let lost_answer = now - spent.spent_at < GRACE && spent.device() == *device;
-    if let (true, Some(sealed)) = (lost_answer, &spent.successor_sealed) {
-        let successor = successor::open(sealed, presented, spent.id)?;
-        return Ok(Refreshed::Renewed(spent.session(), successor));
+    let family = family_of(tx, presented, now).await?.ok_or(Error::Unauthenticated(INVALID))?;
+    let lost_answer = now - family.spent_at < GRACE && family.device() == *device;
+    if let (true, Some(sealed)) = (lost_answer, &family.successor_sealed) {
+        let successor = successor::open(sealed, presented, family.id)?;
+        return Ok(Refreshed::Renewed(family.session(), successor));
     }
-    let family = Which { session: Some(spent.id), ..Which::all_of(spent.user_id) };
-    end(tx.conn(), now, &family, EndReason::TokenReused).await?;
-    tx.announce(Change::Session(spent.id));
-    letters::warn_of_reuse(tx, spent.user_id).await?;
-    tracing::warn!(session.id = %spent.id, user.id = %spent.user_id, "A spent refresh token came again: the session is over");
+    let which = Which { session: Some(family.id), ..Which::all_of(family.user_id) };
+    end(tx.conn(), now, &which, EndReason::TokenReused).await?;
+    tx.announce(Change::Session(family.id));
+    letters::warn_of_reuse(tx, family.user_id).await?;
+    tracing::warn!(session.id = %family.id, user.id = %family.user_id, "A spent refresh token came again: the session is over");
     Ok(Refreshed::Reused)
 }
 
@@ -105,7 +105,7 @@ async fn rotate(
     Ok(session)
 }
 
-struct Spent {
+struct Family {
     id: SessionId,
     user_id: UserId,
     enterprise_id: EnterpriseId,
@@ -117,8 +117,8 @@ struct Spent {
     successor_sealed: Option<Vec<u8>>,
 }
 
-impl Spent {
-    /// The client that spent it, or one that came after it.
+impl Family {
+    /// The client that last refreshed.
     fn device(&self) -> Device {
         Device { user_agent: self.user_agent.clone(), address: self.address.clone() }
     }
@@ -129,10 +129,10 @@ impl Spent {
     }
 }
 
-/// The spent token of a session that is still alive.
-async fn spent(tx: &mut PlatformTx, presented: &RefreshToken, now: DateTime<Utc>) -> Result<Option<Spent>> {
+/// The living session to which a spent token belongs.
+async fn family_of(tx: &mut PlatformTx, presented: &RefreshToken, now: DateTime<Utc>) -> Result<Option<Family>> {
     Ok(sqlx::query_as!(
-        Spent,
+        Family,
         "SELECT s.id, s.user_id, s.enterprise_id, m.role, s.expires_at, s.user_agent, s.address, t.spent_at, t.successor_sealed
          FROM spent_refresh_tokens AS t
          JOIN sessions AS s ON s.id = t.session_id
