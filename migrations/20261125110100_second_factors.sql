@@ -2,7 +2,8 @@
 -- to the installation, so these are platform tables like users.
 
 CREATE TABLE second_factors (
-    user_id       uuid        CONSTRAINT second_factors_pkey PRIMARY KEY CONSTRAINT second_factors_user_fkey REFERENCES users,
+    -- The person's.
+    id            uuid        CONSTRAINT second_factors_pkey PRIMARY KEY CONSTRAINT second_factors_user_fkey REFERENCES users,
     -- Sealed like Wildberries tokens, bound to this row.
     secret_sealed bytea       NOT NULL,
     secret_key_id text        NOT NULL,
@@ -23,4 +24,6 @@ CREATE TABLE recovery_codes (
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON second_factors, recovery_codes TO wb_api;
+-- Which keys are in use is counted by every program.
+GRANT SELECT ON second_factors TO wb_worker;
 GRANT SELECT ON second_factors, recovery_codes TO wb_backup;

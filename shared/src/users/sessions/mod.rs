@@ -198,7 +198,7 @@ pub async fn recognise(tx: &mut PlatformTx, id: SessionId, user_id: UserId) -> R
     let now = tx.now().await?;
     let row = sqlx::query!(
         r#"SELECT s.enterprise_id, m.role, s.confirmed_at, s.expires_at,
-                  EXISTS (SELECT FROM second_factors AS f WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL) AS "second_factor!"
+                  EXISTS (SELECT FROM second_factors AS f WHERE f.id = s.user_id AND f.confirmed_at IS NOT NULL) AS "second_factor!"
            FROM sessions AS s
            JOIN users AS u ON u.id = s.user_id
            JOIN memberships AS m ON m.user_id = s.user_id AND m.enterprise_id = s.enterprise_id

@@ -233,7 +233,7 @@ async fn a_secret_is_sealed_and_opens_for_its_person_alone() -> Result<()> {
     .await?;
     assert_eq!(found, 0);
     let moved = sqlx::query(
-        "INSERT INTO second_factors (user_id, secret_sealed, secret_key_id, created_at, confirmed_at)
+        "INSERT INTO second_factors (id, secret_sealed, secret_key_id, created_at, confirmed_at)
          SELECT (SELECT id FROM users WHERE email = $1), secret_sealed, secret_key_id, created_at, confirmed_at FROM second_factors",
     );
     app.admin().await?.execute(moved.bind(&other)).await?;
