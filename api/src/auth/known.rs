@@ -158,30 +158,29 @@ async fn ask(db: &Db, id: SessionId, user_id: UserId) -> Result<Look> {
 
 /// Hears what other processes changed, for ever.
 async fn listen(redis_url: SecretString, slots: Arc<Slots>) {
-    let mut told = false;
+    let mut away = false;
     loop {
-        if let Err(error) = hear(&redis_url, &slots).await
-            && !told
-        {
-            warn!("Changes of rights are not heard from Redis, they hold within half a second: {error}");
-            told = true;
-        } else if told {
-            info!("Changes of rights are heard again");
-            told = false;
+        let outcome = hear(&redis_url, &slots, &mut away).await;
+        if !away {
+            away = true;
+            let why = outcome.err().map_or_else(|| "the connection ended".to_owned(), |error| error.to_string());
+            warn!("Changes of rights are not heard from Redis, they hold within half a second: {why}");
         }
-        // Nobody knows what was said meanwhile.
-        slots.forget_all();
         sleep(RETRY).await;
     }
 }
 
 /// Ends with the connection.
-async fn hear(redis_url: &SecretString, slots: &Slots) -> redis::RedisResult<()> {
+async fn hear(redis_url: &SecretString, slots: &Slots, away: &mut bool) -> redis::RedisResult<()> {
     let client = redis::Client::open(redis_url.expose_secret())?;
     let late = |_| redis::RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     let mut subscription = timeout(PATIENCE, client.get_async_pubsub()).await.map_err(late)??;
     timeout(PATIENCE, subscription.subscribe(CHANNEL)).await.map_err(late)??;
+    // Nobody knows what was said meanwhile.
     slots.forget_all();
+    if std::mem::take(away) {
+        info!("Changes of rights are heard from Redis again");
+    }
     let mut messages = subscription.on_message();
     while let Some(message) = messages.next().await {
         match message.get_payload::<String>().map(|text| text.parse()) {

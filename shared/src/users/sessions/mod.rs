@@ -107,7 +107,7 @@ pub async fn open(tx: &mut PlatformTx, new: &NewSession<'_>) -> Result<Opening> 
 pub async fn open_proven(tx: &mut PlatformTx, new: &NewSession<'_>) -> Result<Opening> {
     // Sessions of one person are opened one after the other, so that they can be counted.
     let active = sqlx::query_scalar!(
-        r#"SELECT true AS "active!" FROM users WHERE id = $1 AND status = 'active' FOR UPDATE"#,
+        r#"SELECT true AS "active!" FROM users WHERE id = $1 AND status = 'active' FOR NO KEY UPDATE"#,
         new.user_id as _
     )
     .fetch_optional(tx.conn())

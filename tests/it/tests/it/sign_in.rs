@@ -218,6 +218,16 @@ async fn nobody_is_told_whether_there_is_such_a_person() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_token_in_a_cookie_is_none() -> Result<()> {
+    let app = TestApp::start().await?;
+    let token = text(&login(&Client::new(&app.url)?, &app.founded("Ромашка").await?, PASSWORD).await?, "accessToken")?;
+    let asking = reqwest::Client::builder().no_proxy().build()?.get(format!("{}/users/me", app.url));
+    let cookies = ["access_token", "accessToken", "token", "Authorization"].map(|name| format!("{name}={token}"));
+    assert_eq!(asking.header("cookie", cookies.join("; ")).send().await?.status().as_u16(), 401);
+    Ok(())
+}
+
 /// What no verb announced: changed behind the API's back. It holds within a second all the same.
 #[tokio::test]
 async fn rights_that_change_in_the_table_alone_hold_within_a_second() -> Result<()> {
