@@ -5,8 +5,10 @@ use shared::access::Role;
 use shared::db::Db;
 use shared::enterprises::TimeZone;
 use shared::ids::{EnterpriseId, UserId};
-use shared::users::{self, Email, Grant, NewUser};
-use shared::{Result, enterprises};
+use shared::users::letters::{self, LetterKind};
+use shared::users::{self, Email, Grant, NewUser, credentials, second_factor};
+use shared::{Error, Result, enterprises};
+use url::Url;
 
 use crate::passwords::Passwords;
 
@@ -26,7 +28,8 @@ pub struct NewEnterprise {
 /// Founds the enterprise: both of them are there, or none.
 pub async fn create_enterprise(db: &Db, passwords: &Passwords, new: NewEnterprise) -> Result<EnterpriseId> {
     let email = Email::parse(&new.email)?;
-    let password_hash = passwords.hash(new.password, "password").await?;
+    let password_hash =
+        passwords.hash_for(new.password, "password", &[email.as_str(), &new.name, &new.user_name]).await?;
     let mut tx = db.platform().await?;
     let facts = enterprises::NewEnterprise { name: new.name, tax_number: None, time_zone: TimeZone::default() };
     let enterprise = enterprises::found(&mut tx, &facts).await?;
@@ -59,9 +62,28 @@ pub async fn create_system_administrator(
     new: NewSystemAdministrator,
 ) -> Result<UserId> {
     let email = Email::parse(&new.email)?;
-    let password_hash = passwords.hash(new.password, "password").await?;
+    let password_hash = passwords.hash_for(new.password, "password", &[email.as_str(), &new.name]).await?;
     let mut tx = db.platform().await?;
     let id = users::create_system_administrator(&mut tx, &email, &new.name, &password_hash).await?;
     tx.commit().await?;
     Ok(id)
+}
+
+/// A link with which a person chooses a new password, to be passed on by whoever runs the installation.
+pub async fn reset_link(db: &Db, email: &str, clients: Option<&Url>) -> Result<SecretString> {
+    let mut tx = db.platform().await?;
+    let token = letters::reset_by_operator(&mut tx, &Email::parse(email)?).await?;
+    tx.commit().await?;
+    Ok(letters::link(clients, LetterKind::PasswordReset, &token))
+}
+
+/// Takes a person's second factor away and ends their sessions.
+pub async fn reset_second_factor(db: &Db, email: &str) -> Result<()> {
+    let mut tx = db.platform().await?;
+    let person = credentials::find_person(&mut tx, &Email::parse(email)?).await?;
+    let person = person.ok_or(Error::NotFound("active user"))?;
+    if !second_factor::take_away(&mut tx, person.id).await? {
+        return Err(Error::NotFound("second factor"));
+    }
+    tx.commit().await
 }

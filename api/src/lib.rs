@@ -39,6 +39,7 @@ use shared::config::Config;
 use shared::db::Db;
 use shared::wildberries::Client;
 
+use crate::auth::KnownSessions;
 use crate::health::Health;
 use crate::needs::Needs;
 use crate::passwords::Passwords;
@@ -57,7 +58,7 @@ pub const CONNECTIONS: u32 = 10;
 type Nouns = (
     home::Api,
     health::Api,
-    auth::Api,
+    auth::Apis,
     (enterprises::Api, api_keys::Api),
     (users::Api, roles::Api),
     wildberries::Api,
@@ -75,7 +76,7 @@ type Nouns = (
 const NOUNS: Nouns = (
     home::Api,
     health::Api,
-    auth::Api,
+    auth::APIS,
     (enterprises::Api, api_keys::Api),
     (users::Api, roles::Api),
     wildberries::Api,
@@ -97,8 +98,10 @@ pub struct State {
     pub db: Db,
     /// The checked environment.
     pub config: Arc<Config>,
-    /// Signs and verifies access tokens.
+    /// Signs and verifies our own tokens.
     pub tokens: Tokens,
+    /// Who is acting in which session, for half a second.
+    pub sessions: KnownSessions,
     /// Wildberries, for what cannot wait for a worker.
     pub wildberries: Client,
     /// Hashes and compares passwords.
@@ -108,14 +111,18 @@ pub struct State {
 }
 
 impl State {
-    /// With its own queue for passwords and its own memory for health checks.
+    /// With its own queue for passwords, its own memory for health checks and for sessions. Must be called inside a Tokio
+    /// runtime.
     pub fn new(db: Db, config: Config, wildberries: Client) -> Self {
+        let (sessions, herald) = KnownSessions::connect(&config.redis_url);
+        let db = db.with_herald(herald);
         let health = Health::new(db.clone(), config.redis_url.clone(), config.health_token.clone());
         let tokens = Tokens::new(&config.jwt_keys);
         Self {
             db,
             config: Arc::new(config),
             tokens,
+            sessions,
             wildberries,
             passwords: Passwords::default(),
             health: Arc::new(health),

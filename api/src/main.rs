@@ -10,7 +10,7 @@ use anyhow::Context;
 use api::admin::{self, NewEnterprise, NewSystemAdministrator};
 use api::passwords::Passwords;
 use clap::{Parser, Subcommand};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use shared::config::{self, ConfigProblems};
 use shared::db::{self, Db, DbOptions};
 
@@ -61,6 +61,19 @@ enum Admin {
         #[arg(long, default_value = "System administrator")]
         name: String,
     },
+    /// Prints a link with which the person chooses a new password, good for half an hour; needs `DATABASE_URL`, and
+    /// `PUBLIC_URL` if it is set.
+    ResetLink {
+        /// What the person signs in with.
+        #[arg(long)]
+        email: String,
+    },
+    /// Takes the second factor away from who lost telephone and recovery codes.
+    ResetSecondFactor {
+        /// What the person signs in with.
+        #[arg(long)]
+        email: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -89,18 +102,26 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Openapi => print(&api::openapi()),
         Command::Admin(Admin::CreateEnterprise { name, email, user_name }) => {
             let new = NewEnterprise { name, email, user_name, password: password()? };
-            let id = admin::create_enterprise(&admin_db()?, &Passwords::default(), new).await?;
+            let id = admin::create_enterprise(&database()?, &Passwords::default(), new).await?;
             print(&format!("{id}\n"))
         }
         Command::Admin(Admin::CreateSystemAdministrator { email, name }) => {
             let new = NewSystemAdministrator { email, name, password: password()? };
-            let id = admin::create_system_administrator(&admin_db()?, &Passwords::default(), new).await?;
+            let id = admin::create_system_administrator(&database()?, &Passwords::default(), new).await?;
             print(&format!("{id}\n"))
+        }
+        Command::Admin(Admin::ResetLink { email }) => {
+            let clients = config::public_url()?;
+            let link = admin::reset_link(&database()?, &email, clients.as_ref()).await?;
+            print(&format!("{}\n", link.expose_secret()))
+        }
+        Command::Admin(Admin::ResetSecondFactor { email }) => {
+            Ok(admin::reset_second_factor(&database()?, &email).await?)
         }
     }
 }
 
-fn admin_db() -> anyhow::Result<Db> {
+fn database() -> anyhow::Result<Db> {
     let options =
         DbOptions { max_connections: 1, statement_timeout: Duration::from_secs(5), application_name: "wb-admin" };
     Ok(Db::open(&config::database_url()?, &options)?)

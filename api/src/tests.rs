@@ -113,7 +113,20 @@ async fn only_home_health_and_signing_in_are_open() {
     open.sort_unstable();
     assert_eq!(
         open,
-        ["health", "health_db", "health_ready", "health_redis", "health_resources", "home", "login", "refresh"]
+        [
+            "accept_invitation",
+            "health",
+            "health_db",
+            "health_ready",
+            "health_redis",
+            "health_resources",
+            "home",
+            "login",
+            "login_second_factor",
+            "refresh",
+            "request_password_reset",
+            "reset_password"
+        ]
     );
 }
 

@@ -216,12 +216,13 @@ impl Api {
 
 /// What a token says of itself and what Wildberries says of it, before anything is stored. No transaction waits for the call.
 async fn tried(state: &State, actor: &Actor, token: String) -> Result<(SecretString, TokenFacts, SellerFacts), Error> {
-    actor.require(Permission::ManageTokens)?;
-    let token = SecretString::from(token.trim().to_owned());
-    let facts = token::decode(&token).map_err(|problem| Error::refused(problem.refusal(), problem.to_string()))?;
-    let mut tx = state.db.platform().await?;
+    let mut tx = state.db.begin(actor).await?;
+    tx.require(Permission::ManageTokens)?;
+    tx.require_confirmed().await?;
     let now = tx.now().await?;
     tx.commit().await?;
+    let token = SecretString::from(token.trim().to_owned());
+    let facts = token::decode(&token).map_err(|problem| Error::refused(problem.refusal(), problem.to_string()))?;
     accounts::check_token(&facts, now)?;
     let seller = state.wildberries.seller(facts.seller_token(token.clone()));
     let told = seller.seller_info().await.map_err(|error| match error {

@@ -114,6 +114,7 @@ pub async fn store(
     seller: &SellerFacts,
 ) -> Result<Account> {
     tx.require(Permission::ManageTokens)?;
+    tx.require_confirmed().await?;
     same_seller(facts, seller.seller_id)?;
     let name = checked_name(name)?;
     let (id, enterprise_id, now) = (AccountId::new(), tx.enterprise_id(), tx.now().await?);
@@ -154,6 +155,7 @@ pub async fn replace_token(
     seller: &SellerFacts,
 ) -> Result<Account> {
     tx.require(Permission::ManageTokens)?;
+    tx.require_confirmed().await?;
     same_seller(facts, seller.seller_id)?;
     let account = get(tx, id).await?;
     same_seller(facts, account.seller_id)?;

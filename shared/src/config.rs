@@ -34,6 +34,14 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("WORKER_QUEUES", "which queues a worker serves: sync,import,print,default"),
     ("WORKER_CONCURRENCY", "jobs at once per queue, queue=number, comma separated"),
     ("PRINT_ALLOWED_CIDRS", "networks in which printers may be, comma separated"),
+    ("REQUIRE_SECOND_FACTOR", "on or off: whether administrators must have a second factor"),
+    ("PUBLIC_URL", "where people's clients are: links in letters begin with it"),
+    ("SMTP_HOST", "mail server; without it letters are passed on by hand"),
+    ("SMTP_PORT", "its port"),
+    ("SMTP_TLS", "starttls, implicit or none"),
+    ("SMTP_USER", "who signs in there"),
+    ("SMTP_PASSWORD", "with what"),
+    ("SMTP_FROM", "the sender of letters"),
     ("HEALTH_TOKEN", "bearer token that shows numbers in /health"),
     ("API_DOCS", "on or off: Swagger UI and /openapi.json"),
     ("LOG_FORMAT", "json or text"),
@@ -56,6 +64,32 @@ pub struct JwtKey {
     pub id: String,
     /// At least 32 bytes.
     pub secret: SecretString,
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpTls {
+    /// Begun in the open and refused unless it turns to TLS: port 587.
+    StartTls,
+    /// From the first byte: port 465.
+    Implicit,
+    /// Not at all: in the demo, or to a server on this machine.
+    None,
+}
+
+/// The mail server.
+#[derive(Clone, Debug)]
+pub struct Smtp {
+    /// Its name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: SmtpTls,
+    /// Who signs in, and with what.
+    pub credentials: Option<(String, SecretString)>,
+    /// The sender of letters, `Name <address>` or an address.
+    pub from: String,
 }
 
 /// The checked environment of one program.
@@ -89,6 +123,14 @@ pub struct Config {
     pub worker_concurrency: BTreeMap<&'static str, usize>,
     /// Networks of printers, as written.
     pub print_allowed_cidrs: String,
+    /// Whether administrators must have a second factor.
+    pub require_second_factor: bool,
+    /// Where people's clients are.
+    pub public_url: Option<Url>,
+    /// Whether letters go by mail.
+    pub mail: bool,
+    /// The mail server; absent in the API, which sends nothing itself.
+    pub smtp: Option<Smtp>,
     /// Shows numbers in health.
     pub health_token: Option<SecretString>,
     /// Swagger UI and the document.
@@ -142,6 +184,11 @@ impl Config {
         let worker_concurrency = reader.concurrency();
         let print_allowed_cidrs =
             reader.text("PRINT_ALLOWED_CIDRS").unwrap_or_else(|| "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16".to_owned());
+        let require_second_factor =
+            reader.one_of("REQUIRE_SECOND_FACTOR", &[("on", true), ("off", false)], mode == Mode::Production);
+        let public_url = reader.public_url(mode);
+        let mail = reader.text("SMTP_HOST").is_some();
+        let smtp = if program == Program::Worker { reader.smtp(mode) } else { None };
         let health_token = reader.optional_secret("HEALTH_TOKEN");
         let docs = reader.one_of("API_DOCS", &[("on", true), ("off", false)], true);
         let problems = reader.problems;
@@ -161,6 +208,10 @@ impl Config {
                 worker_queues,
                 worker_concurrency,
                 print_allowed_cidrs,
+                require_second_factor,
+                public_url,
+                mail,
+                smtp,
                 health_token,
                 docs,
             }),
@@ -174,6 +225,14 @@ pub fn database_url() -> Result<SecretString, ConfigProblems> {
     let variable = |name: &str| std::env::var(name).ok();
     let mut reader = Reader { variable: &variable, problems: Vec::new() };
     reader.secret("DATABASE_URL").ok_or(ConfigProblems(reader.problems))
+}
+
+/// Where people's clients are, for `admin`.
+pub fn public_url() -> Result<Option<Url>, ConfigProblems> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let mut reader = Reader { variable: &variable, problems: Vec::new() };
+    let url = reader.public_url(Mode::Demo);
+    if reader.problems.is_empty() { Ok(url) } else { Err(ConfigProblems(reader.problems)) }
 }
 
 struct Reader<'a> {
@@ -253,6 +312,51 @@ impl Reader<'_> {
         Url::parse(default).expect("defaults are addresses")
     }
 
+    fn public_url(&mut self, mode: Mode) -> Option<Url> {
+        let text = self.text("PUBLIC_URL")?;
+        match Url::parse(&text) {
+            Ok(url) if url.scheme() == "https" || mode == Mode::Demo => return Some(url),
+            Ok(_) => self.problems.push("PUBLIC_URL: must be https".to_owned()),
+            Err(_) => self.problems.push("PUBLIC_URL: is not an address".to_owned()),
+        }
+        None
+    }
+
+    fn smtp(&mut self, mode: Mode) -> Option<Smtp> {
+        let host = self.text("SMTP_HOST")?;
+        let words = [("starttls", SmtpTls::StartTls), ("implicit", SmtpTls::Implicit), ("none", SmtpTls::None)];
+        let tls = self.one_of("SMTP_TLS", &words, SmtpTls::StartTls);
+        if tls == SmtpTls::None
+            && mode == Mode::Production
+            && !["localhost", "127.0.0.1", "::1"].contains(&host.as_str())
+        {
+            self.problems.push("SMTP_TLS: none is for a mail server on this machine only".to_owned());
+        }
+        let port = match tls {
+            SmtpTls::StartTls => 587,
+            SmtpTls::Implicit => 465,
+            SmtpTls::None => 25,
+        };
+        let port = self.parsed("SMTP_PORT", port);
+        let credentials = match (self.text("SMTP_USER"), self.optional_secret("SMTP_PASSWORD")) {
+            (Some(user), Some(password)) => Some((user, password)),
+            (None, None) => None,
+            (Some(_), None) => {
+                self.problems.push("SMTP_PASSWORD (or SMTP_PASSWORD_FILE) is missing beside SMTP_USER".to_owned());
+                None
+            }
+            (None, Some(_)) => {
+                self.problems.push("SMTP_USER is missing beside SMTP_PASSWORD".to_owned());
+                None
+            }
+        };
+        let Some(from) = self.text("SMTP_FROM") else {
+            self.problems.push("SMTP_FROM is missing beside SMTP_HOST".to_owned());
+            return None;
+        };
+        Some(Smtp { host, port, tls, credentials, from })
+    }
+
     fn parsed<T: std::str::FromStr>(&mut self, name: &str, default: T) -> T {
         match self.text(name).map(|text| text.parse()) {
             None => default,
@@ -323,6 +427,24 @@ pub fn random_secret() -> SecretString {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn problems(program: Program, set: &[(&str, &str)]) -> String {
+        let variable = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Config::read(program, variable).expect_err("is not complete").to_string()
+    }
+
+    #[test]
+    fn half_a_mail_server_is_refused_and_mail_is_not_sent_in_the_open() {
+        let set = [("SMTP_HOST", "mail.example.org"), ("SMTP_USER", "wb"), ("SMTP_TLS", "none")];
+        let text = problems(Program::Worker, &set);
+        for name in ["SMTP_PASSWORD", "SMTP_FROM", "SMTP_TLS"] {
+            assert!(text.contains(name), "{name} is not named in {text}");
+        }
+        assert!(!problems(Program::Api, &set).contains("SMTP"), "the API sends nothing");
+        assert!(problems(Program::Api, &[("PUBLIC_URL", "http://wb.example.org")]).contains("PUBLIC_URL"));
+        let here = [("SMTP_HOST", "localhost"), ("SMTP_TLS", "none"), ("SMTP_FROM", "wb@example.org")];
+        assert!(!problems(Program::Worker, &here).contains("SMTP"));
+    }
 
     #[test]
     fn everything_that_is_missing_is_named_at_once_and_no_value_is_shown() {

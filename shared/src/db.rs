@@ -14,6 +14,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, PgPool, Postgres, Transa
 
 use crate::access::{Actor, Bounds, Permission, Reach};
 use crate::clock::Clock;
+use crate::herald::{Change, Herald};
 use crate::ids::EnterpriseId;
 use crate::jobs::{Bell, Ring};
 use crate::{Error, Result};
@@ -38,6 +39,7 @@ pub struct Db {
     pool: PgPool,
     clock: Clock,
     bell: Bell,
+    herald: Herald,
 }
 
 impl Db {
@@ -49,7 +51,7 @@ impl Db {
             .acquire_timeout(Duration::from_secs(2))
             .test_before_acquire(false)
             .connect_lazy_with(connect);
-        Ok(Self { pool, clock: Clock::Database, bell: Bell::silent() })
+        Ok(Self { pool, clock: Clock::Database, bell: Bell::silent(), herald: Herald::silent() })
     }
 
     /// The same database with another clock.
@@ -64,6 +66,21 @@ impl Db {
     pub fn with_bell(mut self, bell: Bell) -> Self {
         self.bell = bell;
         self
+    }
+
+    /// The same database; committed changes of rights are told to this herald.
+    #[must_use]
+    pub fn with_herald(mut self, herald: Herald) -> Self {
+        self.herald = herald;
+        self
+    }
+
+    /// The moment, told from an earlier one that a transaction knew: for what is remembered between transactions.
+    pub fn now_since(&self, earlier: DateTime<Utc>, passed: Duration) -> DateTime<Utc> {
+        match &self.clock {
+            Clock::Set(clock) => clock.now(),
+            Clock::Database => earlier + passed,
+        }
     }
 
     /// Begins the transaction of one actor in one enterprise.
@@ -138,7 +155,15 @@ impl Db {
     }
 
     fn work(&self, tx: Transaction<'static, Postgres>) -> Work {
-        Work { tx, clock: self.clock.clone(), now: None, rings: Vec::new(), bell: self.bell.clone() }
+        Work {
+            tx,
+            clock: self.clock.clone(),
+            now: None,
+            rings: Vec::new(),
+            bell: self.bell.clone(),
+            changes: Vec::new(),
+            herald: self.herald.clone(),
+        }
     }
 }
 
@@ -219,6 +244,8 @@ struct Work {
     now: Option<DateTime<Utc>>,
     rings: Vec<Ring>,
     bell: Bell,
+    changes: Vec<Change>,
+    herald: Herald,
 }
 
 impl Work {
@@ -236,6 +263,7 @@ impl Work {
 
     async fn commit(self) -> Result<()> {
         self.tx.commit().await?;
+        self.herald.tell(self.changes);
         self.bell.ring(self.rings);
         Ok(())
     }
@@ -256,6 +284,11 @@ macro_rules! transaction {
 
             pub(crate) fn conn(&mut self) -> &mut PgConnection {
                 &mut self.work.tx
+            }
+
+            /// Tells every process, once this is committed, that these rights are not what they were.
+            pub fn announce(&mut self, change: Change) {
+                self.work.changes.push(change);
             }
 
             pub(crate) fn ring_on_commit(&mut self, ring: Ring) {
@@ -298,6 +331,13 @@ impl EnterpriseTx {
     /// How far the permission goes, as queries ask for it; fails where it goes nowhere.
     pub fn bounds(&self, permission: Permission) -> Result<Bounds> {
         self.actor.bounds(permission)
+    }
+
+    /// Fails with [`Error::StepUpRequired`] unless the person has proved within the last five minutes who they are: the
+    /// first line of every verb that touches passwords, second factors, tokens or keys.
+    pub async fn require_confirmed(&mut self) -> Result<()> {
+        let now = self.now().await?;
+        self.actor.require_confirmed(now)
     }
 }
 

@@ -41,6 +41,12 @@ pub enum Error {
     /// The role does not allow it: 403.
     #[error("permission {0} is missing")]
     Forbidden(&'static str),
+    /// The person has to prove again who they are: 403.
+    #[error("the person has not proved lately who they are")]
+    StepUpRequired,
+    /// The person has to set up a second factor before anything else: 403.
+    #[error("the person has no second factor")]
+    SecondFactorRequired,
     /// Something outside did not answer or asked to wait: 503, and the job runs again later without counting.
     #[error("{what} is unavailable")]
     Unavailable {
@@ -86,6 +92,8 @@ impl Error {
             | Self::Invalid { .. }
             | Self::Unauthenticated(_)
             | Self::Forbidden(_)
+            | Self::StepUpRequired
+            | Self::SecondFactorRequired
             | Self::Inconsistent(_) => false,
         }
     }
@@ -186,6 +194,9 @@ refusals! {
     RightsExceedOwn = "rights_exceed_own", "Nobody grants or takes what they lack", "Нельзя выдать или отнять права, которых нет у вас";
     RoleInUse = "role_in_use", "Somebody still has this role", "Эта роль ещё кому-то выдана";
     RoleNameTaken = "role_name_taken", "A role with this name already exists", "Роль с таким названием уже есть";
+    SecondFactorNotBegun = "second_factor_not_begun", "No second factor is being set up", "Второй фактор ещё не настраивается";
+    SecondFactorOn = "second_factor_on", "The second factor is already on", "Второй фактор уже включён";
+    SignInUsed = "sign_in_used", "This sign-in was already completed", "Этот вход уже завершён";
     SkuTaken = "sku_taken", "A product with this SKU already exists", "Товар с таким артикулом уже есть";
     StickerUnknown = "sticker_unknown", "No order has this sticker", "Заказа с таким стикером нет";
     SupplyMixed = "supply_mixed", "Orders of one supply must share warehouse, cargo type, cross-border and B2B", "У заказов одной поставки должны совпадать склад, тип груза, трансграничность и B2B";

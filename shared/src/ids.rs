@@ -45,6 +45,8 @@ ids! {
     JobId,
     /// A service key.
     KeyId,
+    /// A letter to a person.
+    LetterId,
     /// A line of a put-back request.
     MoveLineId,
     /// An assembly order.

@@ -16,6 +16,7 @@ pub mod config;
 pub mod db;
 pub mod error;
 pub mod health;
+pub mod herald;
 pub mod ids;
 pub mod jobs;
 pub mod page;

@@ -10,7 +10,9 @@ use shared::seal::Keyring;
 use shared::wildberries::{CallError, Client, Seller};
 use shared::{Error, Result};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
+use crate::mail::Mail;
 use crate::printing::transport::{AllowList, Timeouts};
 
 /// Everything that jobs share. Clones are cheap.
@@ -26,6 +28,10 @@ pub struct Ctx {
     pub printers: AllowList,
     /// How long a printer may take for each thing.
     pub printer_timeouts: Timeouts,
+    /// The mail server, if there is one.
+    pub mail: Option<Mail>,
+    /// Where people's clients are.
+    pub public_url: Option<Url>,
     /// When a lane looks again at a printer that cannot print.
     pub printer_retry: Duration,
     /// Cancelled when the process gives running jobs up: what is not finished then runs again elsewhere.
@@ -41,6 +47,8 @@ impl Ctx {
             wildberries,
             printers,
             printer_timeouts: Timeouts::default(),
+            mail: None,
+            public_url: None,
             printer_retry: Duration::from_secs(5),
             stop: CancellationToken::new(),
         }

@@ -5,6 +5,7 @@
 
 pub mod ctx;
 pub mod health;
+pub mod mail;
 pub mod presence;
 pub mod printing;
 pub mod process;
@@ -17,10 +18,12 @@ pub mod supplies;
 pub mod sync;
 pub mod timers;
 mod translate;
+pub mod users;
 
 use shared::printing::RunLane;
 use shared::supplies::{DeliverSupply, PublishSupply, SetShipping};
 use shared::sync::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
+use shared::users::letters::SendLetter;
 
 pub use ctx::Ctx;
 pub use registry::{Registry, Run};
@@ -31,6 +34,9 @@ pub fn registry() -> Registry {
     Registry::default()
         // The engine itself.
         .job::<timers::PruneJobs>()
+        // People.
+        .job::<SendLetter>()
+        .job::<users::PruneSignIns>()
         // What Wildberries knows.
         .job::<PullCatalogue>()
         .job::<PullWarehouses>()

@@ -15,12 +15,13 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::{info, warn};
 
 use crate::ctx::Ctx;
+use crate::mail::Mail;
 use crate::printing::transport::AllowList;
 use crate::pulse::Pulse;
 use crate::queue::{Common, supervise};
 use crate::registry::Registry;
 use crate::runner::Runner;
-use crate::{health, presence, relay, timers};
+use crate::{health, presence, relay, timers, users};
 
 const CONNECTIONS: u32 = 8;
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -65,11 +66,14 @@ pub async fn run(
 
     let (pulse, registry) = (Pulse::default(), Arc::new(registry));
     let wildberries = Client::new(config.hosts.clone(), Budget::connect(&config.redis_url, config.limit_scale)?)?;
-    let ctx = Ctx::new(db.clone(), config.keyring.clone(), wildberries, printers(config)?);
+    let mut ctx = Ctx::new(db.clone(), config.keyring.clone(), wildberries, printers(config)?);
+    ctx.mail = config.smtp.as_ref().map(Mail::new).transpose()?;
+    ctx.public_url.clone_from(&config.public_url);
     let worker = presence::this_process(queues.clone());
     let acceptor =
         health::bind(config.worker_listen).await.map_err(|error| Failure::Listen(config.worker_listen, error))?;
     timers::set_own(&db).await?;
+    users::set_timer(&db).await?;
     let line = presence::arrive(&db, &worker).await?;
 
     let common = Common {

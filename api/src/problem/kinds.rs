@@ -52,6 +52,8 @@ kinds! {
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not know the method", "Метод здесь не поддерживается";
     NotFound = NOT_FOUND, "not_found", "There is no such thing", "Не найдено";
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large", "Слишком большое тело запроса";
+    SecondFactorRequired = FORBIDDEN, "second_factor_required", "Set up a second factor first", "Сначала настройте второй фактор";
+    StepUpRequired = FORBIDDEN, "step_up_required", "Confirm with your password first", "Сначала подтвердите паролем";
     TimedOut = SERVICE_UNAVAILABLE, "timed_out", "The request took too long", "Запрос выполнялся слишком долго";
     Unauthenticated = UNAUTHORIZED, "unauthenticated", "Sign in first", "Сначала войдите";
     Unavailable = SERVICE_UNAVAILABLE, "unavailable", "Something this needs does not answer", "Нужная служба не отвечает";

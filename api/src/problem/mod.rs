@@ -151,6 +151,14 @@ impl Told {
             Error::Invalid { field, why } => Self::new(Kind::Invalid, format!("{field} {why}")).at(field),
             Error::Unauthenticated(why) => Self::new(Kind::Unauthenticated, *why),
             Error::Forbidden(permission) => Self::new(Kind::Forbidden, format!("permission {permission} is missing")),
+            Error::StepUpRequired => Self::new(
+                Kind::StepUpRequired,
+                "this needs your password, and your second factor if you have one, given within the last five minutes: POST /auth/confirm",
+            ),
+            Error::SecondFactorRequired => Self::new(
+                Kind::SecondFactorRequired,
+                "administrators of this installation need a second factor: POST /auth/second-factor",
+            ),
             Error::Unavailable { what, retry_after, .. } => {
                 Self::new(Kind::Unavailable, format!("{what} is unavailable, try again"))
                     .after(retry_after.unwrap_or(Duration::from_secs(5)))

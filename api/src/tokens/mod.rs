@@ -1,5 +1,6 @@
-//! Our access tokens: JWTs of one algorithm, one shape and ten minutes. They say which session is asking and nothing
-//! about what it may: that is asked of the database.
+//! Our own tokens: JWTs of one algorithm and one shape. An access token says which session is asking and nothing about what
+//! it may: that is asked of the database. A pending token says that the password was right and a second factor is still to
+//! be given. Neither is taken for the other: their `typ` differs (RFC 8725, 3.11).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,10 +17,39 @@ use shared::{Error, Result};
 
 const ISSUER: &str = "wb-assistant";
 const AUDIENCE: &str = "wb-assistant-api";
-const TYPE: &str = "at+jwt";
-/// How long a token is good for.
-pub const LIFE: Duration = Duration::minutes(10);
 const LEEWAY: Duration = Duration::seconds(10);
+
+const INVALID: &str = "the token is not valid";
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// For every request of a signed-in client.
+    Access,
+    /// For giving the second factor, once.
+    Pending,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Access, Self::Pending];
+
+    /// The `typ` of its header.
+    pub fn typ(self) -> &'static str {
+        match self {
+            Self::Access => "at+jwt",
+            Self::Pending => "second-factor+jwt",
+        }
+    }
+
+    /// How long it is good for.
+    pub fn life(self) -> Duration {
+        match self {
+            Self::Access => Duration::minutes(10),
+            Self::Pending => Duration::minutes(5),
+        }
+    }
+}
 
 /// Signs with the first key and verifies with all of them, so that keys can be replaced without signing anybody out.
 #[derive(Clone)]
@@ -46,7 +76,7 @@ pub struct Claims {
     aud: String,
     /// Whose session it is.
     pub sub: UserId,
-    /// Which session.
+    /// Which session; of a pending token, the session that it may open.
     pub sid: SessionId,
     jti: String,
     iat: i64,
@@ -73,7 +103,7 @@ impl Tokens {
     }
 
     /// A token for the session, from this moment on.
-    pub fn sign(&self, session_id: SessionId, user_id: UserId, now: DateTime<Utc>) -> Result<String> {
+    pub fn sign(&self, kind: Kind, session_id: SessionId, user_id: UserId, now: DateTime<Utc>) -> Result<String> {
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -82,23 +112,23 @@ impl Tokens {
             jti: format!("{:032x}", rand::random::<u128>()),
             iat: now.timestamp(),
             nbf: now.timestamp(),
-            exp: (now + LIFE).timestamp(),
+            exp: (now + kind.life()).timestamp(),
         };
         let header =
-            Header { typ: Some(TYPE.to_owned()), kid: Some(self.0.id.clone()), ..Header::new(Algorithm::HS256) };
+            Header { typ: Some(kind.typ().to_owned()), kid: Some(self.0.id.clone()), ..Header::new(Algorithm::HS256) };
         jsonwebtoken::encode(&header, &claims, &self.0.signing)
             .map_err(|error| Error::Inconsistent(format!("a token could not be signed: {error}")))
     }
 
-    /// The claims of a token that we signed. Whether it is its time is asked with [`Claims::check_time`].
-    pub fn verify(&self, token: &str) -> Result<Claims> {
-        self.read(token).ok_or(Error::Unauthenticated("the access token is not valid"))
+    /// The claims of a token of this kind that we signed. Whether it is its time is asked with [`Claims::check_time`].
+    pub fn verify(&self, kind: Kind, token: &str) -> Result<Claims> {
+        self.read(kind, token).ok_or(Error::Unauthenticated(INVALID))
     }
 
-    fn read(&self, token: &str) -> Option<Claims> {
+    fn read(&self, kind: Kind, token: &str) -> Option<Claims> {
         let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
         let header: OurHeader = serde_json::from_slice(&header).ok()?;
-        if header.alg != "HS256" || header.typ != TYPE {
+        if header.alg != "HS256" || header.typ != kind.typ() {
             return None;
         }
         let key = self.0.verifying.get(&header.kid)?;
@@ -112,15 +142,15 @@ impl Tokens {
 }
 
 impl Claims {
-    /// Fails outside the token's ten minutes, or if it claims more than those.
-    pub fn check_time(&self, now: DateTime<Utc>) -> Result<()> {
+    /// Fails outside the minutes that a token of this kind has, or if it claims more than those.
+    pub fn check_time(&self, kind: Kind, now: DateTime<Utc>) -> Result<()> {
         let (now, leeway) = (now.timestamp(), LEEWAY.num_seconds());
         let life = self.exp.checked_sub(self.iat).unwrap_or(i64::MAX);
-        if !(0..=LIFE.num_seconds()).contains(&life) || self.iat > now + leeway || self.nbf > now + leeway {
-            return Err(Error::Unauthenticated("the access token is not valid"));
+        if !(0..=kind.life().num_seconds()).contains(&life) || self.iat > now + leeway || self.nbf > now + leeway {
+            return Err(Error::Unauthenticated(INVALID));
         }
         if self.exp <= now - leeway {
-            return Err(Error::Unauthenticated("the access token has expired"));
+            return Err(Error::Unauthenticated("the token has expired"));
         }
         Ok(())
     }

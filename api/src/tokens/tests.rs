@@ -18,7 +18,7 @@ fn now() -> DateTime<Utc> {
 }
 
 fn token() -> String {
-    tokens().sign(SessionId::new(), UserId::new(), now()).unwrap()
+    tokens().sign(Kind::Access, SessionId::new(), UserId::new(), now()).unwrap()
 }
 
 /// The good token with another header and other claims, signed with the right key.
@@ -45,11 +45,12 @@ fn good_header() -> Value {
 fn a_token_of_ours_is_recognised_whichever_key_signed_it() {
     let (session_id, user_id) = (SessionId::new(), UserId::new());
     for signer in [tokens(), Tokens::new(&[key("old", 'o')])] {
-        let claims = tokens().verify(&signer.sign(session_id, user_id, now()).unwrap()).unwrap();
+        let claims =
+            tokens().verify(Kind::Access, &signer.sign(Kind::Access, session_id, user_id, now()).unwrap()).unwrap();
         assert_eq!((claims.sid, claims.sub), (session_id, user_id));
-        claims.check_time(now()).unwrap();
+        claims.check_time(Kind::Access, now()).unwrap();
     }
-    assert!(tokens().verify(&forged(&good_header(), |_| ())).is_ok(), "the forger of these tests works");
+    assert!(tokens().verify(Kind::Access, &forged(&good_header(), |_| ())).is_ok(), "the forger of these tests works");
 }
 
 #[test]
@@ -59,6 +60,7 @@ fn forged_headers_are_refused() {
         json!({ "alg": "None", "typ": "at+jwt", "kid": "new" }),
         json!({ "alg": "nOnE", "typ": "at+jwt", "kid": "new" }),
         json!({ "alg": "RS256", "typ": "at+jwt", "kid": "new" }),
+        json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": "new" }),
         json!({ "alg": "HS512", "typ": "at+jwt", "kid": "new" }),
         json!({ "alg": "HS256", "typ": "JWT", "kid": "new" }),
         json!({ "alg": "HS256", "kid": "new" }),
@@ -66,11 +68,44 @@ fn forged_headers_are_refused() {
         json!({ "alg": "HS256", "typ": "at+jwt", "kid": "unknown" }),
         json!({ "alg": "HS256", "typ": "at+jwt", "kid": "old" }),
         json!({ "alg": "HS256", "typ": "at+jwt", "kid": "new", "crit": ["exp"] }),
-        json!({ "alg": "HS256", "typ": "at+jwt", "kid": "new", "jku": "http://127.0.0.1/keys" }),
+        json!({ "alg": "HS256", "typ": "at+jwt", "kid": ["new"] }),
+        json!({ "alg": "HS256", "typ": "at+jwt", "kid": "new", "b64": false }),
         json!({ "alg": "HS256", "typ": "at+jwt", "kid": "new", "jwk": { "kty": "oct", "k": "bm4" } }),
     ];
     for header in headers {
-        assert!(tokens().verify(&forged(&header, |_| ())).is_err(), "{header}");
+        assert!(tokens().verify(Kind::Access, &forged(&header, |_| ())).is_err(), "{header}");
+    }
+}
+
+#[test]
+fn a_header_that_names_where_keys_are_is_refused_and_nobody_looks_there() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let keys = format!("http://{}/keys", listener.local_addr().unwrap());
+    for name in ["jku", "x5u"] {
+        let header = json!({ "alg": "HS256", "typ": "at+jwt", "kid": "new", name: keys });
+        assert!(tokens().verify(Kind::Access, &forged(&header, |_| ())).is_err(), "{header}");
+    }
+    let nobody = listener.accept().map(|(_, address)| address);
+    assert_eq!(nobody.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_header_that_says_a_thing_twice_is_refused() {
+    let token = token();
+    let claims = String::from_utf8(URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap();
+    let twice = r#"{"alg":"HS256","alg":"none","typ":"at+jwt","kid":"new"}"#;
+    assert!(tokens().verify(Kind::Access, &signed(twice, &claims)).is_err());
+}
+
+#[test]
+fn a_token_of_one_kind_is_none_of_another() {
+    for made in Kind::ALL {
+        let token = tokens().sign(made, SessionId::new(), UserId::new(), now()).unwrap();
+        for wanted in Kind::ALL {
+            assert_eq!(tokens().verify(wanted, &token).is_ok(), made == wanted, "{made:?} for {wanted:?}");
+        }
+        assert!(made.life() <= Duration::minutes(15), "{made:?} lives too long");
     }
 }
 
@@ -89,17 +124,17 @@ fn cut_and_doubled_tokens_are_refused() {
         format!("{}.{}.{}", parts[0], parts[2], parts[1]),
     ];
     for token in cut {
-        assert!(tokens().verify(&token).is_err(), "{token}");
+        assert!(tokens().verify(Kind::Access, &token).is_err(), "{token}");
     }
     let twice = r#"{"iss":"wb-assistant","iss":"wb-assistant"}"#;
-    assert!(tokens().verify(&signed(&good_header().to_string(), twice)).is_err());
+    assert!(tokens().verify(Kind::Access, &signed(&good_header().to_string(), twice)).is_err());
 }
 
 #[test]
 fn every_claim_is_needed_and_none_may_be_bent() {
     for claim in ["iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp"] {
         let token = forged(&good_header(), |claims| drop(claims.as_object_mut().unwrap().remove(claim)));
-        assert!(tokens().verify(&token).is_err(), "without {claim}");
+        assert!(tokens().verify(Kind::Access, &token).is_err(), "without {claim}");
     }
     let bent = [
         ("aud", json!("else")),
@@ -110,7 +145,7 @@ fn every_claim_is_needed_and_none_may_be_bent() {
     ];
     for (claim, value) in bent {
         assert!(
-            tokens().verify(&forged(&good_header(), |claims| claims[claim] = value.clone())).is_err(),
+            tokens().verify(Kind::Access, &forged(&good_header(), |claims| claims[claim] = value.clone())).is_err(),
             "{claim} = {value}"
         );
     }
@@ -121,7 +156,7 @@ fn a_token_lives_ten_minutes() {
     let check = |claim: &'static str, value: i64, at: i64| {
         let token = forged(&good_header(), |claims| claims[claim] = json!(value));
         let now = DateTime::from_timestamp(at, 0).unwrap();
-        tokens().verify(&token).and_then(|claims| claims.check_time(now))
+        tokens().verify(Kind::Access, &token).and_then(|claims| claims.check_time(Kind::Access, now))
     };
     let start = now().timestamp();
     check("exp", start + 600, start + 600).unwrap();

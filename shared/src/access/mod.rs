@@ -12,7 +12,9 @@ mod reach;
 
 use std::sync::Arc;
 
-use crate::ids::{EnterpriseId, KeyId, UserId};
+use chrono::{DateTime, Duration, Utc};
+
+use crate::ids::{EnterpriseId, KeyId, SessionId, UserId};
 use crate::{Error, Result};
 
 pub use grants::Grants;
@@ -37,18 +39,39 @@ pub enum Recognised {
 #[derive(Clone, Copy, Debug)]
 pub struct Operator {
     user_id: UserId,
+    session: Option<SessionId>,
 }
 
 impl Operator {
     /// Only who recognises people makes one.
     pub(crate) fn recognised(user_id: UserId) -> Self {
-        Self { user_id }
+        Self { user_id, session: None }
+    }
+
+    /// The same person in this session.
+    #[must_use]
+    pub(crate) fn in_session(self, id: SessionId) -> Self {
+        Self { session: Some(id), ..self }
     }
 
     /// The person.
     pub fn user_id(&self) -> UserId {
         self.user_id
     }
+
+    /// The session that is asking.
+    pub fn session_id(&self) -> Option<SessionId> {
+        self.session
+    }
+}
+
+/// For so long after a proof of who they are a person may do sensitive things.
+pub const CONFIRMED_FOR: Duration = Duration::minutes(5);
+
+#[derive(Clone, Copy, Debug)]
+struct InSession {
+    id: SessionId,
+    confirmed_at: Option<DateTime<Utc>>,
 }
 
 /// Someone recognised, in one enterprise. Built by the API from a session or a key, and by a worker from a job row.
@@ -56,6 +79,7 @@ impl Operator {
 pub struct Actor {
     enterprise_id: EnterpriseId,
     who: Who,
+    session: Option<InSession>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,22 +102,28 @@ enum Who {
 impl Actor {
     /// A signed-in person.
     pub fn user(enterprise_id: EnterpriseId, id: UserId, grants: Grants) -> Self {
-        Self { enterprise_id, who: Who::User { id, grants: Arc::new(grants) } }
+        Self { enterprise_id, who: Who::User { id, grants: Arc::new(grants) }, session: None }
+    }
+
+    /// The same person in this session, in which they last proved at that moment who they are.
+    #[must_use]
+    pub fn in_session(self, id: SessionId, confirmed_at: Option<DateTime<Utc>>) -> Self {
+        Self { session: Some(InSession { id, confirmed_at }), ..self }
     }
 
     /// A program with a service key.
     pub fn key(enterprise_id: EnterpriseId, id: KeyId, grants: Grants) -> Self {
-        Self { enterprise_id, who: Who::Key { id, grants: Arc::new(grants) } }
+        Self { enterprise_id, who: Who::Key { id, grants: Arc::new(grants) }, session: None }
     }
 
     /// A job, which may do what its row promises.
     pub fn job(enterprise_id: EnterpriseId, kind: impl Into<String>) -> Self {
-        Self { enterprise_id, who: Who::Job { kind: kind.into() } }
+        Self { enterprise_id, who: Who::Job { kind: kind.into() }, session: None }
     }
 
     /// Whoever is about to be recognised in the enterprise that they named: may nothing.
     pub(crate) fn stranger(enterprise_id: EnterpriseId) -> Self {
-        Self { enterprise_id, who: Who::Stranger }
+        Self { enterprise_id, who: Who::Stranger, session: None }
     }
 
     /// The one enterprise that this actor sees.
@@ -107,6 +137,25 @@ impl Actor {
             Who::User { id, .. } => Some(id),
             Who::Key { .. } | Who::Job { .. } | Who::Stranger => None,
         }
+    }
+
+    /// The session that is asking, if it is a person.
+    pub fn session_id(&self) -> Option<SessionId> {
+        self.session.map(|session| session.id)
+    }
+
+    /// Fails with [`Error::StepUpRequired`] unless a person proved lately who they are. A job does what a person was
+    /// allowed to promise, and is let through; a service key has nobody behind it who could prove anything.
+    pub fn require_confirmed(&self, now: DateTime<Utc>) -> Result<()> {
+        let lately = match &self.who {
+            Who::Job { .. } => true,
+            Who::Key { .. } | Who::Stranger => false,
+            Who::User { .. } => self
+                .session
+                .and_then(|session| session.confirmed_at)
+                .is_some_and(|confirmed_at| now - confirmed_at < CONFIRMED_FOR),
+        };
+        if lately { Ok(()) } else { Err(Error::StepUpRequired) }
     }
 
     /// The service key, if it is one.

@@ -3,7 +3,8 @@
 //! Every change takes the lock of `rights`. Nobody changes who may more than they, nobody changes their own access, and
 //! an administrator of the whole enterprise always stays.
 
-use super::{Email, Grant, User, checked_name, grants, people, rights, sessions};
+use super::sessions::{self, EndReason};
+use super::{Email, Grant, User, checked_name, grants, people, rights};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
@@ -69,7 +70,7 @@ pub async fn activate(tx: &mut EnterpriseTx, id: UserId) -> Result<User> {
 pub async fn deactivate(tx: &mut EnterpriseTx, id: UserId) -> Result<User> {
     lock_other(tx, id).await?;
     set_status(tx, id, "inactive").await?;
-    sessions::end_in_enterprise(tx, id).await?;
+    sessions::end_in_enterprise(tx, id, EndReason::EndedByAdministrator).await?;
     rights::keep_an_administrator(tx).await?;
     people::show(tx, id).await
 }
@@ -79,7 +80,7 @@ pub async fn remove(tx: &mut EnterpriseTx, id: UserId) -> Result<()> {
     lock_other(tx, id).await?;
     set_status(tx, id, "removed").await?;
     grants::clear(tx, id).await?;
-    sessions::end_in_enterprise(tx, id).await?;
+    sessions::end_in_enterprise(tx, id, EndReason::EndedByAdministrator).await?;
     rights::keep_an_administrator(tx).await
 }
 

@@ -3,11 +3,15 @@
 //! and an administrator always stays.
 
 mod change;
+pub mod credentials;
 mod grants;
+pub mod letters;
 mod people;
 mod rights;
 pub mod roles;
+pub mod second_factor;
 pub mod sessions;
+pub mod tokens;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;

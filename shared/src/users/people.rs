@@ -48,19 +48,31 @@ pub async fn create(tx: &mut EnterpriseTx, new: &NewUser) -> Result<User> {
 /// Takes the first administrator into an enterprise that was just founded.
 pub async fn create_first(tx: &mut PlatformTx, enterprise_id: EnterpriseId, new: &NewUser) -> Result<UserId> {
     let now = tx.now().await?;
-    tx.enter(enterprise_id).await?;
     let id = find_or_insert(tx.conn(), new, now).await?;
-    join(tx.conn(), enterprise_id, id, now).await?;
+    join_as(tx, enterprise_id, id, Role::Administrator).await?;
+    Ok(id)
+}
+
+/// Makes a person who is not acting yet a member, with one built-in role all over the enterprise.
+pub(super) async fn join_as(
+    tx: &mut PlatformTx,
+    enterprise_id: EnterpriseId,
+    user_id: UserId,
+    role: Role,
+) -> Result<()> {
+    let now = tx.now().await?;
+    tx.enter(enterprise_id).await?;
+    join(tx.conn(), enterprise_id, user_id, now).await?;
     sqlx::query!(
         "INSERT INTO grants (enterprise_id, id, user_id, role, reach) VALUES ($1, $2, $3, $4, 'enterprise')",
         enterprise_id as _,
         GrantId::new() as _,
-        id as _,
-        Role::Administrator as Role,
+        user_id as _,
+        role as Role,
     )
     .execute(tx.conn())
     .await?;
-    Ok(id)
+    Ok(())
 }
 
 /// Takes somebody new into the installation to run it.
@@ -108,7 +120,7 @@ async fn find_or_insert(conn: &mut PgConnection, new: &NewUser, now: DateTime<Ut
     insert(conn, &new.email, name, password_hash, now).await
 }
 
-async fn insert(
+pub(super) async fn insert(
     conn: &mut PgConnection,
     email: &Email,
     name: &str,

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::grants::ReachKind;
 use crate::access::{Actor, Grants, Operator, Permission, Reach, Recognised, Role, known};
 use crate::db::{EnterpriseTx, PlatformTx};
+use crate::herald::Change;
 use crate::ids::{EnterpriseId, UserId, WarehouseId};
 use crate::{Error, Refusal, Result};
 
@@ -70,6 +71,9 @@ pub(crate) fn check_covers(mine: &Grants, others: &Grants) -> Result<()> {
 
 /// Announces that what these people may do has changed: what was remembered of it is stale once this is committed.
 pub(crate) async fn rights_changed(tx: &mut EnterpriseTx, people: &[UserId]) -> Result<()> {
+    for id in people {
+        tx.announce(Change::User(*id));
+    }
     bump(tx.conn(), people).await
 }
 
@@ -78,6 +82,7 @@ pub(crate) async fn rights_changed_in(tx: &mut PlatformTx, enterprise_id: Enterp
     let people = sqlx::query_scalar!("SELECT user_id FROM memberships WHERE enterprise_id = $1", enterprise_id as _)
         .fetch_all(tx.conn())
         .await?;
+    tx.announce(Change::Enterprise(enterprise_id));
     bump(tx.conn(), &people).await
 }
 

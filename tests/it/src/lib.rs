@@ -2,6 +2,7 @@
 //! a database of its own as the roles of production, and a clock that stands until it is moved.
 
 pub mod engine;
+mod mail;
 pub mod people;
 mod shop;
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use poem::Server;
 use poem::listener::{Acceptor, Listener, TcpListener};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use shared::clock::{Clock, SetClock};
 use shared::config::{Config, Program};
 use shared::db::{Db, DbOptions};
@@ -25,6 +26,7 @@ use wildberries::{Limits, Simulator};
 use worker::printing::transport::{AllowList, Timeouts};
 use worker::{Ctx, Ran};
 
+pub use mail::{Letter, MailServer, token_of};
 pub use people::{Person, Reach, grant};
 pub use shop::Shop;
 
@@ -49,9 +51,27 @@ pub struct TestApp {
     serving: JoinHandle<()>,
 }
 
+/// Another process of the API over the same database and the same Redis, as far as they know of each other.
+pub struct Replica {
+    /// Where it is.
+    pub url: String,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
 impl TestApp {
     /// Everything, fresh.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// Everything, fresh, with these variables of the API set otherwise.
+    pub async fn start_with(variables: &[(&str, &str)]) -> Result<Self> {
         let servers = Servers::start(Durability::Fast).await?;
         let migrations = root().join("migrations");
         let template =
@@ -62,7 +82,7 @@ impl TestApp {
         let printer = VirtualPrinter::start(stack::printer::Options::default()).await?;
         let clock = SetClock::at(chrono::Utc::now());
         let url = servers.database_url(Role::Api, &database);
-        let config = config(Program::Api, &url, &servers.redis_url(0), &simulator.url())?;
+        let config = config(Program::Api, &url, &servers.redis_url(0), &simulator.url(), variables)?;
         let budget = Budget::unlimited();
         let wildberries = Wildberries::new(config.hosts.clone(), budget)?;
         let api = open(&url, &clock)?;
@@ -76,21 +96,38 @@ impl TestApp {
             confirm: Duration::from_secs(2),
             poll: Duration::from_millis(5),
         };
-        let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.context("listening")?;
-        let address = acceptor
-            .local_addr()
-            .first()
-            .and_then(|address| address.as_socket_addr().copied())
-            .context("an address")?;
-        let app = ::api::app(::api::State::new(api.clone(), config, wildberries));
-        let serving = tokio::spawn(async move {
-            let _ = Server::new_with_acceptor(acceptor).run(app).await;
-        });
-        Ok(Self { url: format!("http://{address}"), simulator, printer, clock, ctx, api, servers, database, serving })
+        let (url, serving) = serve(::api::State::new(api.clone(), config, wildberries)).await?;
+        Ok(Self { url, simulator, printer, clock, ctx, api, servers, database, serving })
+    }
+
+    /// One more process of the API.
+    pub async fn replica(&self) -> Result<Replica> {
+        self.replica_with(&[]).await
+    }
+
+    /// One more process of the API, with these variables set otherwise.
+    pub async fn replica_with(&self, variables: &[(&str, &str)]) -> Result<Replica> {
+        let database_url = self.servers.database_url(Role::Api, &self.database);
+        let config = config(Program::Api, &database_url, &self.servers.redis_url(0), &self.simulator.url(), variables)?;
+        let wildberries = Wildberries::new(config.hosts.clone(), Budget::unlimited())?;
+        let db = open(config.database_url.expose_secret(), &self.clock)?;
+        let (url, serving) = serve(::api::State::new(db, config, wildberries)).await?;
+        Ok(Replica { url, serving })
+    }
+
+    /// The database as the API sees it.
+    pub fn db(&self) -> &Db {
+        &self.api
     }
 
     /// An enterprise with its administrator, signed in.
     pub async fn enterprise(&self, name: &str) -> Result<Client> {
+        let email = self.founded(name).await?;
+        Client::new(&self.url)?.sign_in(&email, PASSWORD).await
+    }
+
+    /// An enterprise whose administrator, with the password [`PASSWORD`], signs in with the answered address.
+    pub async fn founded(&self, name: &str) -> Result<String> {
         let email = format!("{}@example.org", shared::ids::JobId::new());
         let new = ::api::admin::NewEnterprise {
             name: name.to_owned(),
@@ -99,7 +136,7 @@ impl TestApp {
             password: SecretString::from(PASSWORD),
         };
         ::api::admin::create_enterprise(&self.api, &::api::passwords::Passwords::default(), new).await?;
-        Client::new(&self.url)?.sign_in(&email, PASSWORD).await
+        Ok(email)
     }
 
     /// A new enterprise with a connected shop.
@@ -118,9 +155,14 @@ impl TestApp {
         self.run_jobs().await
     }
 
+    /// Where the database is for its superuser.
+    pub fn admin_url(&self) -> String {
+        self.servers.database_url(Role::Admin, &self.database)
+    }
+
     /// The database as its superuser, for what no program may do.
     pub async fn admin(&self) -> Result<PgConnection> {
-        PgConnection::connect(&self.servers.database_url(Role::Admin, &self.database)).await.context("connecting")
+        PgConnection::connect(&self.admin_url()).await.context("connecting")
     }
 
     /// One number out of the database.
@@ -150,16 +192,35 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+async fn serve(state: ::api::State) -> Result<(String, JoinHandle<()>)> {
+    let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.context("listening")?;
+    let address =
+        acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied()).context("an address")?;
+    let app = ::api::app(state);
+    let serving = tokio::spawn(async move {
+        let _ = Server::new_with_acceptor(acceptor).run(app).await;
+    });
+    Ok((format!("http://{address}"), serving))
+}
+
 fn open(url: &str, clock: &SetClock) -> Result<Db> {
     let options =
         DbOptions { max_connections: 6, statement_timeout: Duration::from_secs(30), application_name: "wb-test" };
     Ok(Db::open(&SecretString::from(url.to_owned()), &options)?.with_clock(Clock::Set(clock.clone())))
 }
 
-fn config(program: Program, database_url: &str, redis_url: &str, simulator: &str) -> Result<Config> {
+fn config(
+    program: Program,
+    database_url: &str,
+    redis_url: &str,
+    simulator: &str,
+    variables: &[(&str, &str)],
+) -> Result<Config> {
     let keys = std::env::temp_dir().join(format!("wb-it-{}.kek", shared::ids::JobId::new()));
     std::fs::write(&keys, format!("k1:{}=", "A".repeat(43)))?;
+    let set = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let config = Config::read(program, |name| match name {
+        _ if set(name).is_some() => set(name),
         "DATABASE_URL" => Some(database_url.to_owned()),
         "REDIS_URL" => Some(redis_url.to_owned()),
         "JWT_KEYS" => Some(format!("k1:{}", "s".repeat(32))),

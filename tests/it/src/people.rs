@@ -67,7 +67,7 @@ impl TestApp {
         let client = Client::new(&self.url)?;
         let body = json!({ "email": email, "password": PASSWORD, "enterpriseId": enterprise });
         let token = text(&client.post("/auth/login", body).await?, "accessToken")?;
-        Ok(client.with_token(&token))
+        Ok(client.with_token(Some(&token)))
     }
 
     /// One who runs the installation, signed in.
@@ -90,7 +90,7 @@ impl TestApp {
     /// A service key, as it was made, and a client that uses it.
     pub async fn key(&self, by: &Client, body: Value) -> Result<(Value, Client)> {
         let made = by.post(&format!("/enterprises/{}/api-keys", enterprise_of(by).await?), body).await?;
-        let client = Client::new(&self.url)?.with_token(&text(&made, "secret")?);
+        let client = Client::new(&self.url)?.with_token(Some(&text(&made, "secret")?));
         Ok((made["key"].clone(), client))
     }
 }

@@ -40,18 +40,23 @@ impl Client {
         Ok(Self { http, base: base.to_owned(), token: None })
     }
 
-    /// The same client with this access token or service key.
-    #[must_use]
-    pub fn with_token(mut self, token: &str) -> Self {
-        self.token = Some(token.to_owned());
-        self
-    }
-
     /// Signs in.
     pub async fn sign_in(mut self, email: &str, password: &str) -> anyhow::Result<Self> {
         let answer = self.post("/auth/login", json!({ "email": email, "password": password })).await?;
         self.token = Some(text(&answer, "accessToken")?);
         Ok(self)
+    }
+
+    /// The same client with this access token or service key, or with none.
+    #[must_use]
+    pub fn with_token(&self, token: Option<&str>) -> Self {
+        Self { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The same client, asking another process of the API.
+    #[must_use]
+    pub fn at(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
     }
 
     /// Asks and takes any answer.

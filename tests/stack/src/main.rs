@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use stack::{
-    Durability, Options, Role, ServerOptions, Servers, Stack, Steps, bench, chaos, demo, prepare,
+    Durability, Options, Role, ServerOptions, Servers, Stack, Steps, bench, chaos, demo, prepare, sessions,
     signals::Interruption, suite,
 };
 
@@ -84,6 +84,12 @@ enum Chaos {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Ends sessions on one of three processes of the API, and refreshes one token fifty times at once
+    Sessions {
+        /// How many rounds of each
+        #[arg(long, default_value_t = 200)]
+        rounds: usize,
+    },
 }
 
 #[derive(clap::Args)]
@@ -137,6 +143,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Chaos(Chaos::Walk { rounds, seed }) => {
             until_asked(Box::pin(chaos::walk(rounds, seed, &mut steps))).await
         }
+        Command::Chaos(Chaos::Sessions { rounds }) => until_asked(Box::pin(sessions::run(rounds, &mut steps))).await,
         Command::Up(place) => until_asked(stand(place.options(), &mut steps)).await,
         Command::Servers { durable } => until_asked(serve(durable, &mut steps)).await,
         Command::Prepare { check } => until_asked(prepare::run(check, &mut steps)).await,

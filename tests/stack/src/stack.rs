@@ -90,6 +90,8 @@ pub struct Person {
 pub struct Stack {
     /// The API
     pub api: Program,
+    /// Further processes of the API, of [`Stack::add_api`]
+    pub apis: Vec<Program>,
     /// The workers
     pub workers: Vec<Program>,
     /// Wildberries
@@ -182,6 +184,7 @@ impl Stack {
         }
         Ok(Self {
             api,
+            apis: Vec::new(),
             workers,
             simulator,
             seller,
@@ -202,6 +205,14 @@ impl Stack {
         let bench = Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() };
         self.workers.push(bench.worker(&self.servers, &self.database, self.workers.len() + 1).await?);
         self.workers.last_mut().context("a worker was added")
+    }
+
+    /// Starts one more process of the API; answers with its address.
+    pub async fn add_api(&mut self) -> anyhow::Result<String> {
+        let bench = Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() };
+        let port = ports::free()?;
+        self.apis.push(bench.api(&self.servers, &self.database, port).await?);
+        Ok(format!("http://127.0.0.1:{port}"))
     }
 
     /// Where the programs write their logs.
@@ -234,7 +245,9 @@ impl Stack {
         for worker in &mut self.workers {
             worker.stop(END).await?;
         }
-        self.api.stop(END).await?;
+        for api in self.apis.iter_mut().chain([&mut self.api]) {
+            api.stop(END).await?;
+        }
         let Self { servers, printer, simulator, database, .. } = self;
         printer.stop().await;
         simulator.stop().await;

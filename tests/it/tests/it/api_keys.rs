@@ -163,7 +163,7 @@ async fn a_key_opens_its_own_enterprise_only() -> Result<()> {
     bytes[..16].copy_from_slice(uuid::Uuid::parse_str(&theirs)?.as_bytes());
     let forged = format!("wbk_{}", URL_SAFE_NO_PAD.encode(&bytes));
     for token in [forged.as_str(), "wbk_", "wbk_abc", "wbk_%00"] {
-        let client = stack::Client::new(&app.url)?.with_token(token);
+        let client = stack::Client::new(&app.url)?.with_token(Some(token));
         assert_eq!(client.outcome(Method::GET, "/orders", None).await?, over(), "{token}");
     }
     Ok(())

@@ -6,7 +6,7 @@ use anyhow::Result;
 use it::TestApp;
 use secrecy::SecretString;
 use serde_json::json;
-use shared::ids::{AccountId, JobId, PrinterId, SupplyId, SyncRunId};
+use shared::ids::{AccountId, JobId, LetterId, PrinterId, SupplyId, SyncRunId};
 use shared::jobs::{Job, Outcome, Pusher, Queue, QueueNames, lease};
 use stack::client::text;
 use worker::pulse::Pulse;
@@ -169,6 +169,8 @@ fn what_jobs_look_like_in_their_rows_does_not_change() {
         shown(&shared::supplies::SetShipping { supply_id }),
         shown(&shared::supplies::DeliverSupply { supply_id }),
         shown(&shared::printing::RunLane { printer_id: PrinterId(id) }),
+        shown(&shared::users::letters::SendLetter { letter_id: LetterId(id) }),
+        shown(&worker::users::PruneSignIns {}),
     ];
     let both = r#"{"account_id":"01900000-0000-7000-8000-000000000001","run":"01900000-0000-7000-8000-000000000001"}"#;
     let timer = r#"{"account_id":"01900000-0000-7000-8000-000000000001"}"#;
@@ -186,6 +188,8 @@ fn what_jobs_look_like_in_their_rows_does_not_change() {
             format!("supplies.set_shipping default {supply}"),
             format!("supplies.deliver_supply default {supply}"),
             r#"printing.run_lane print {"printer_id":"01900000-0000-7000-8000-000000000001"}"#.to_owned(),
+            r#"users.send_letter default {"letter_id":"01900000-0000-7000-8000-000000000001"}"#.to_owned(),
+            "users.prune_sign_ins default {}".to_owned(),
         ]
     );
 }
