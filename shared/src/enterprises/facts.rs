@@ -95,7 +95,8 @@ pub enum SecondFactor {
 }
 
 /// What an enterprise may decide for itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Settings {
     /// In which language letters and documents are written.
     pub language: Language,

@@ -31,7 +31,8 @@ pub enum EnterpriseStatus {
 }
 
 /// A tenant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Enterprise {
     /// Which one.
     pub id: EnterpriseId,

@@ -42,6 +42,20 @@ async fn a_system_administrator_founds_enterprises_and_sees_nothing_of_what_they
 }
 
 #[tokio::test]
+async fn a_system_administrators_session_goes_on_without_an_enterprise() -> Result<()> {
+    let app = TestApp::start().await?;
+    let email = app.system_administrator_with_address().await?.0;
+    let door = stack::Client::new(&app.url)?;
+    let signed_in = door.post("/auth/login", json!({ "email": email, "password": PASSWORD })).await?;
+    assert_eq!(signed_in.get("enterpriseId"), None);
+    let refresh = json!({ "refreshToken": text(&signed_in, "refreshToken")? });
+    let again = door.post("/auth/refresh", refresh).await?;
+    let system = stack::Client::new(&app.url)?.with_token(&text(&again, "accessToken")?);
+    assert_eq!(system.get("/users/me").await?["systemAdministrator"], true);
+    Ok(())
+}
+
+#[tokio::test]
 async fn nobody_of_an_enterprise_runs_the_installation() -> Result<()> {
     let app = TestApp::start().await?;
     let boss = app.enterprise("Ромашка").await?;

@@ -210,7 +210,7 @@ async fn one_address_belongs_to_several_enterprises_and_chooses_when_it_signs_in
     let body = json!({ "email": person.email.to_uppercase(), "grants": [grant("manager", Reach::Enterprise)] });
     let there = other.post("/users", body.clone()).await?;
     assert_eq!((text(&there, "id")?, text(&there, "name")?), (person.id.clone(), "Кто-то picker".to_owned()));
-    assert_eq!(other.outcome(Method::POST, "/users", Some(body)).await?, refused(409, "member_already"));
+    assert_eq!(other.outcome(Method::POST, "/users", Some(body)).await?, refused(409, "already_member"));
     let unknown = json!({ "email": address(), "grants": [grant("viewer", Reach::Enterprise)] });
     let answer = other.ask(Method::POST, "/users", Some(unknown)).await?;
     assert_eq!((answer.status.as_u16(), &answer.body["field"]), (422, &json!("name")));
