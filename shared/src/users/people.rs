@@ -14,9 +14,7 @@ use crate::{Error, Refusal, Result};
 
 /// A person of the enterprise.
 pub async fn get(tx: &mut EnterpriseTx, id: UserId) -> Result<User> {
-    if tx.actor().user_id() != Some(id) {
-        tx.require(Permission::ReadPeople)?;
-    }
+    tx.require(Permission::ReadPeople)?;
     show(tx, id).await
 }
 
