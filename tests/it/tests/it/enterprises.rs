@@ -87,7 +87,7 @@ async fn suspending_shuts_people_keys_and_timers_out_at_once() -> Result<()> {
     let mut tx = app.ctx.db.platform().await?;
     assert!(shared::schedules::take_due(&mut tx, 100).await?.is_empty(), "timers stand still");
     drop(tx);
-    assert_eq!(ids(&system, "/enterprises?status=suspended").await?, [own.clone()]);
+    assert_eq!(ids(&system, "/enterprises?status=suspended").await?, [own.as_str()]);
 
     system.post(&format!("/enterprises/{own}/activate"), json!({})).await?;
     program.get("/orders").await?;
