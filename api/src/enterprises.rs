@@ -9,7 +9,7 @@ use shared::Error;
 use shared::access::{Recognised, Role};
 use shared::db::Db;
 use shared::enterprises::{
-    self, Change, EnterpriseFilter, EnterpriseStatus, Language, NewEnterprise, SecondFactor, TaxNumber, TimeZone,
+    self, Change, EnterpriseFilter, EnterpriseStatus, Language, NewEnterprise, SecondFactorDuty, TaxNumber, TimeZone,
 };
 use shared::ids::EnterpriseId;
 use shared::page::PageQuery;
@@ -32,7 +32,7 @@ pub struct EnterpriseSettings {
     /// How high they are, in millimetres from 20 to 200.
     pub label_height_mm: i32,
     /// Who must use a second factor to sign in; absent: as the installation is configured.
-    pub require_second_factor: Option<SecondFactor>,
+    pub require_second_factor: Option<SecondFactorDuty>,
 }
 
 impl From<enterprises::Settings> for EnterpriseSettings {

@@ -167,15 +167,16 @@ refusals! {
     AccountAlreadyStored = "account_already_stored", "This seller account is already stored", "Этот кабинет продавца уже добавлен";
     AccountBlocked = "account_blocked", "Wildberries does not accept this account's token", "Wildberries не принимает токен этого кабинета";
     AccountOfAnotherSeller = "account_of_another_seller", "The token belongs to another seller", "Токен принадлежит другому продавцу";
+    AlreadyMember = "already_member", "The person already belongs to the enterprise", "Сотрудник уже состоит в предприятии";
     BarcodeUnknown = "barcode_unknown", "No product has this barcode", "Товара с таким штрихкодом нет";
     CellCodeTaken = "cell_code_taken", "The warehouse already has a cell with this code", "На складе уже есть ячейка с таким кодом";
     CellNotScanned = "cell_not_scanned", "Scan a cell before an item", "Сначала отсканируйте ячейку";
     CellUnknown = "cell_unknown", "The warehouse has no such cell", "На складе нет такой ячейки";
     EmailTaken = "email_taken", "A person with this e-mail already exists", "Пользователь с такой почтой уже есть";
+    FourEyes = "four_eyes", "Somebody else has to approve this", "Это должен подтвердить другой человек";
     GoodsReceiptNumberTaken = "goods_receipt_number_taken", "A goods receipt with this number is already posted", "Приёмка с таким номером уже проведена";
     JobNotCancellable = "job_not_cancellable", "The job can no longer be cancelled", "Задание уже нельзя отменить";
     LastAdministrator = "last_administrator", "The enterprise must keep an administrator", "В предприятии должен остаться администратор";
-    MemberAlready = "member_already", "The person already belongs to the enterprise", "Пользователь уже состоит в предприятии";
     NotEnoughStock = "not_enough_stock", "There is not enough stock", "Недостаточно остатка";
     OrderAlreadyInRequest = "order_already_in_request", "The order is already being picked", "Заказ уже в сборке";
     OrderCancelled = "order_cancelled", "The order is cancelled: stop", "Заказ отменён: остановитесь";
@@ -184,7 +185,7 @@ refusals! {
     OrderNotPickable = "order_not_pickable", "The order has no reserved stock to pick", "Для заказа нет зарезервированного товара";
     OrderTransition = "order_transition", "The order cannot go to this status from where it is", "Из текущего статуса заказ не может перейти в этот";
     OwnAccess = "own_access", "Somebody else must change your access", "Свой доступ меняет кто-то другой";
-    PersonOfSeveralEnterprises = "person_of_several_enterprises", "The person belongs to other enterprises, too", "Пользователь состоит и в других предприятиях";
+    PersonOfSeveralEnterprises = "person_of_several_enterprises", "The person belongs to other enterprises too", "Сотрудник состоит и в других предприятиях";
     PrintItemNotUncertain = "print_item_not_uncertain", "Only an uncertain label can be resolved", "Решение нужно только для этикетки с неясным исходом";
     PrintJobNotCancellable = "print_job_not_cancellable", "The print job has nothing left to cancel", "В задании печати уже нечего отменять";
     PrinterAddressForbidden = "printer_address_forbidden", "Printers may not have this address", "Такой адрес для принтера запрещён";

@@ -15,7 +15,7 @@ use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
 use shared::access::{ADMINISTER_SYSTEM, Actor, BELONG_TO_ENTERPRISE, Operator, Permission, Recognised};
 use shared::api_keys::{self, Secret};
-use shared::enterprises::SecondFactor;
+use shared::enterprises::SecondFactorDuty;
 use shared::users::sessions::Acting;
 use shared::{Error, Result};
 
@@ -139,13 +139,13 @@ async fn recognise(state: &State, token: &str) -> Result<(Recognised, Asked)> {
 
 /// Who manages people is an administrator here, whatever the role is called.
 fn lacks_second_factor(installation: bool, acting: &Acting) -> bool {
-    let otherwise = if installation { SecondFactor::Administrators } else { SecondFactor::Nobody };
+    let otherwise = if installation { SecondFactorDuty::Administrators } else { SecondFactorDuty::Nobody };
     let asked = match (acting.asked_of.unwrap_or(otherwise), &acting.who) {
-        (SecondFactor::Nobody, _) => false,
-        (SecondFactor::Everybody, _) => true,
-        (SecondFactor::Administrators, Recognised::Actor(actor)) => actor.may(Permission::ManagePeople),
+        (SecondFactorDuty::Nobody, _) => false,
+        (SecondFactorDuty::Everybody, _) => true,
+        (SecondFactorDuty::Administrators, Recognised::Actor(actor)) => actor.may(Permission::ManagePeople),
         // They belong to no enterprise in which they could set one up.
-        (SecondFactor::Administrators, Recognised::Operator(_)) => false,
+        (SecondFactorDuty::Administrators, Recognised::Operator(_)) => false,
     };
     asked && !acting.second_factor
 }

@@ -50,6 +50,11 @@ impl Grants {
         self.0.iter().map(|(permission, reach)| (*permission, reach))
     }
 
+    /// Whether they are over people, rights, keys, tokens or the enterprise itself: what a second factor guards first.
+    pub fn are_administrative(&self) -> bool {
+        self.0.keys().any(|permission| permission.is_personal())
+    }
+
     /// The first permission that the others have and these lack, or have less far.
     pub fn lack_of(&self, others: &Self) -> Option<Permission> {
         others
@@ -71,6 +76,15 @@ mod tests {
         assert!(grants.reach(Permission::ManagePeople).is_nowhere());
         assert!(grants.reach(Permission::ManageRequests).holds_in(Some(warehouse)));
         assert!(!grants.reach(Permission::ManageRequests).holds_in(Some(WarehouseId::new())));
+    }
+
+    #[test]
+    fn who_administers_follows_from_rights_and_not_from_the_name_of_a_role() {
+        assert!(Grants::of_role(Role::Administrator, &Reach::Everywhere).are_administrative());
+        assert!(Grants::of(&[Permission::ManageKeys], &Reach::Everywhere).are_administrative());
+        assert!(!Grants::of_role(Role::Manager, &Reach::Everywhere).are_administrative());
+        let narrow = Grants::of_role(Role::Administrator, &Reach::warehouses([WarehouseId::new()]));
+        assert!(!narrow.are_administrative());
     }
 
     #[test]

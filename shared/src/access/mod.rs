@@ -15,7 +15,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::ids::{EnterpriseId, KeyId, SessionId, UserId};
-use crate::{Error, Result};
+use crate::{Error, Refusal, Result};
 
 pub use grants::Grants;
 pub use permissions::{Finest, Permission, Role, known};
@@ -194,6 +194,18 @@ impl Actor {
         if reach.is_nowhere() { Err(Error::Forbidden(permission.code())) } else { Ok(reach) }
     }
 
+    /// Four eyes: refuses an approval unless a person gives it who is not the one (as histories name them) whose act is
+    /// approved. A key gives none, because its maker would be both.
+    pub fn require_other_than(&self, first: &str) -> Result<()> {
+        match self.user_id() {
+            Some(_) if self.to_string() != first => Ok(()),
+            _ => Err(Error::refused(
+                Refusal::FourEyes,
+                "whoever asks for an approval does not give it, and a program gives none",
+            )),
+        }
+    }
+
     /// The same as queries ask for it.
     pub fn bounds(&self, permission: Permission) -> Result<Bounds> {
         Ok(match self.require(permission)? {
@@ -240,6 +252,19 @@ mod tests {
             there.bounds(Permission::ReadOrders).unwrap(),
             Bounds { warehouses: Some(vec![warehouse.0]), person: None }
         );
+    }
+
+    #[test]
+    fn an_approval_takes_a_second_person() {
+        let enterprise = EnterpriseId::new();
+        let person = |id| Actor::user(enterprise, id, Grants::default());
+        let (first, second) = (person(UserId::new()), person(UserId::new()));
+        assert!(second.require_other_than(&first.to_string()).is_ok());
+        for nobody in [&first, &Actor::key(enterprise, KeyId::new(), Grants::default()), &Actor::job(enterprise, "a.b")]
+        {
+            let refused = nobody.require_other_than(&first.to_string());
+            assert!(matches!(refused, Err(Error::Refused { refusal: Refusal::FourEyes, .. })), "{nobody}");
+        }
     }
 
     #[test]

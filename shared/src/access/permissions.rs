@@ -84,10 +84,10 @@ impl Finest {
 macro_rules! permissions {
     ($($(#[$doc:meta])* $name:ident = $code:tt, $finest:ident => $roles:expr;)+) => {
         /// One thing that may be done, written `resource:action`.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
         pub enum Permission {
-            $($(#[$doc])* #[cfg_attr(feature = "openapi", oai(rename = $code))] $name,)+
+            $($(#[$doc])* #[serde(rename = $code)] #[cfg_attr(feature = "openapi", oai(rename = $code))] $name,)+
         }
 
         impl Permission {

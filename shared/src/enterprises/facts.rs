@@ -85,7 +85,7 @@ pub enum Language {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum SecondFactor {
+pub enum SecondFactorDuty {
     /// Whoever wants to.
     Nobody,
     /// Administrators.
@@ -95,7 +95,8 @@ pub enum SecondFactor {
 }
 
 /// What an enterprise may decide for itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Settings {
     /// In which language letters and documents are written.
     pub language: Language,
@@ -104,7 +105,7 @@ pub struct Settings {
     /// How high they are, in millimetres from 20 to 200.
     pub label_height_mm: i32,
     /// Who must use a second factor; absent: as the installation is configured.
-    pub require_second_factor: Option<SecondFactor>,
+    pub require_second_factor: Option<SecondFactorDuty>,
 }
 
 impl Settings {

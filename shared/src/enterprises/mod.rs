@@ -15,7 +15,7 @@ use crate::ids::EnterpriseId;
 use crate::page::{Page, PageQuery};
 use crate::{Error, Result, users};
 
-pub use facts::{Language, SecondFactor, Settings, TaxNumber, TimeZone};
+pub use facts::{Language, SecondFactorDuty, Settings, TaxNumber, TimeZone};
 
 /// Whether its people may work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -31,7 +31,8 @@ pub enum EnterpriseStatus {
 }
 
 /// A tenant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Enterprise {
     /// Which one.
     pub id: EnterpriseId,
@@ -133,7 +134,7 @@ pub async fn change(tx: &mut EnterpriseTx, id: EnterpriseId, change: &Change) ->
         settings.map(|settings| settings.label_width_mm),
         settings.map(|settings| settings.label_height_mm),
         settings.is_some(),
-        settings.and_then(|settings| settings.require_second_factor) as Option<SecondFactor>,
+        settings.and_then(|settings| settings.require_second_factor) as Option<SecondFactorDuty>,
     )
     .execute(tx.conn())
     .await?;
@@ -210,7 +211,7 @@ struct Row {
     language: Language,
     label_width_mm: i32,
     label_height_mm: i32,
-    require_second_factor: Option<SecondFactor>,
+    require_second_factor: Option<SecondFactorDuty>,
     created_at: DateTime<Utc>,
 }
 

@@ -26,7 +26,8 @@ pub enum ReachKind {
 }
 
 /// Which role is granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum GrantedRole {
     /// A built-in one.
     BuiltIn(Role),
@@ -35,7 +36,8 @@ pub enum GrantedRole {
 }
 
 /// A role with a reach: to be granted, or as it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Grant {
     /// Which role.
     pub role: GrantedRole,

@@ -70,7 +70,8 @@ impl Email {
 }
 
 /// A person as one enterprise sees them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct User {
     /// Who.
     pub id: UserId,

@@ -14,9 +14,7 @@ use crate::{Error, Refusal, Result};
 
 /// A person of the enterprise.
 pub async fn get(tx: &mut EnterpriseTx, id: UserId) -> Result<User> {
-    if tx.actor().user_id() != Some(id) {
-        tx.require(Permission::ReadPeople)?;
-    }
+    tx.require(Permission::ReadPeople)?;
     show(tx, id).await
 }
 
@@ -107,7 +105,7 @@ pub async fn of_installation(tx: &mut PlatformTx, operator: Operator) -> Result<
     Ok(User { id: row.id, email, name, status: row.status, grants: Vec::new(), created_at })
 }
 
-async fn find_or_insert(conn: &mut PgConnection, new: &NewUser, now: DateTime<Utc>) -> Result<UserId> {
+pub(super) async fn find_or_insert(conn: &mut PgConnection, new: &NewUser, now: DateTime<Utc>) -> Result<UserId> {
     let there = sqlx::query_scalar!("SELECT id FROM users WHERE email = $1", new.email.as_str())
         .fetch_optional(&mut *conn)
         .await?;
@@ -143,7 +141,12 @@ pub(super) async fn insert(
 }
 
 /// Makes the person a member, or again one. Without grants they may nothing yet.
-async fn join(conn: &mut PgConnection, enterprise_id: EnterpriseId, user_id: UserId, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn join(
+    conn: &mut PgConnection,
+    enterprise_id: EnterpriseId,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let joined = sqlx::query!(
         "INSERT INTO memberships (enterprise_id, user_id, created_at) VALUES ($1, $2, $3)
          ON CONFLICT (enterprise_id, user_id) DO UPDATE SET status = 'active', created_at = EXCLUDED.created_at
@@ -157,7 +160,7 @@ async fn join(conn: &mut PgConnection, enterprise_id: EnterpriseId, user_id: Use
     if joined.rows_affected() == 1 {
         return Ok(());
     }
-    Err(Error::refused(Refusal::MemberAlready, "change what they may do with PUT /users/{id}/grants"))
+    Err(Error::refused(Refusal::AlreadyMember, "change what they may do with PUT /users/{id}/grants"))
 }
 
 struct Member {

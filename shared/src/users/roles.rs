@@ -1,6 +1,7 @@
 //! An enterprise's own roles: named sets of permissions beside the built-in ones.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::rights;
 use crate::access::{Grants, Permission, Reach, known};
@@ -10,7 +11,8 @@ use crate::ids::{RoleId, UserId};
 use crate::{Error, Refusal, Result};
 
 /// A role of the enterprise's own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OwnRole {
     /// Which one.
     pub id: RoleId,

@@ -72,6 +72,11 @@ impl TestApp {
 
     /// One who runs the installation, signed in.
     pub async fn system_administrator(&self) -> Result<Client> {
+        Ok(self.system_administrator_with_address().await?.1)
+    }
+
+    /// The same, and what they sign in with.
+    pub async fn system_administrator_with_address(&self) -> Result<(String, Client)> {
         let email = address();
         let new = ::api::admin::NewSystemAdministrator {
             email: email.clone(),
@@ -79,7 +84,8 @@ impl TestApp {
             password: SecretString::from(PASSWORD),
         };
         ::api::admin::create_system_administrator(&self.api, &::api::passwords::Passwords::default(), new).await?;
-        self.sign_in(&email).await
+        let client = self.sign_in(&email).await?;
+        Ok((email, client))
     }
 
     /// A role of the enterprise's own.

@@ -125,7 +125,7 @@ pub async fn invite(tx: &mut EnterpriseTx, new: &NewInvitation, delivery: Delive
     .fetch_one(tx.conn())
     .await?;
     if member {
-        return Err(Error::refused(Refusal::MemberAlready, format!("{} is here already", new.email.as_str())));
+        return Err(Error::refused(Refusal::AlreadyMember, format!("{} is here already", new.email.as_str())));
     }
     sqlx::query!(
         "UPDATE letters SET expires_at = $3

@@ -13,7 +13,7 @@ use super::tokens::RefreshToken;
 use super::{rights, second_factor};
 use crate::access::{Operator, Recognised};
 use crate::db::PlatformTx;
-use crate::enterprises::SecondFactor;
+use crate::enterprises::SecondFactorDuty;
 use crate::error::RefusedOn;
 use crate::herald::Change;
 use crate::ids::{EnterpriseId, SessionId, UserId};
@@ -90,13 +90,13 @@ pub enum Opening {
     /// The person belongs to these and must name one.
     Choose(Vec<Place>),
     /// The person has a second factor: it is asked for before anything else is said.
-    SecondFactor,
+    SecondFactorDuty,
 }
 
 /// Opens a session for who gave the password, unless a second factor is to be given too.
 pub async fn open(tx: &mut PlatformTx, new: &NewSession<'_>) -> Result<Opening> {
     if second_factor::is_on(tx.conn(), new.user_id).await? {
-        return Ok(Opening::SecondFactor);
+        return Ok(Opening::SecondFactorDuty);
     }
     open_proven(tx, new).await
 }
@@ -196,7 +196,7 @@ pub struct Acting {
     /// Whether a second factor is set up.
     pub second_factor: bool,
     /// Of whom the enterprise asks for one; absent: of whom the installation does.
-    pub asked_of: Option<SecondFactor>,
+    pub asked_of: Option<SecondFactorDuty>,
 }
 
 /// Who is acting in this session; nobody once the session, the person or the enterprise is off.
@@ -204,7 +204,7 @@ pub async fn recognise(tx: &mut PlatformTx, id: SessionId, user_id: UserId) -> R
     let now = tx.now().await?;
     let row = sqlx::query!(
         r#"SELECT s.enterprise_id AS "enterprise_id: EnterpriseId", s.confirmed_at, s.expires_at,
-                  e.require_second_factor AS "asked_of?: SecondFactor",
+                  e.require_second_factor AS "asked_of?: SecondFactorDuty",
                   EXISTS (SELECT FROM second_factors AS f WHERE f.id = s.user_id AND f.confirmed_at IS NOT NULL) AS "second_factor!"
            FROM sessions AS s LEFT JOIN enterprises AS e ON e.id = s.enterprise_id
            WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL AND s.expires_at > $3"#,

@@ -42,6 +42,20 @@ async fn a_system_administrator_founds_enterprises_and_sees_nothing_of_what_they
 }
 
 #[tokio::test]
+async fn a_system_administrators_session_goes_on_without_an_enterprise() -> Result<()> {
+    let app = TestApp::start().await?;
+    let email = app.system_administrator_with_address().await?.0;
+    let door = stack::Client::new(&app.url)?;
+    let signed_in = door.post("/auth/login", json!({ "email": email, "password": PASSWORD })).await?;
+    assert_eq!(signed_in.get("enterpriseId"), None);
+    let refresh = json!({ "refreshToken": text(&signed_in, "refreshToken")? });
+    let again = door.post("/auth/refresh", refresh).await?;
+    let system = stack::Client::new(&app.url)?.with_token(&text(&again, "accessToken")?);
+    assert_eq!(system.get("/users/me").await?["systemAdministrator"], true);
+    Ok(())
+}
+
+#[tokio::test]
 async fn nobody_of_an_enterprise_runs_the_installation() -> Result<()> {
     let app = TestApp::start().await?;
     let boss = app.enterprise("Ромашка").await?;
@@ -73,7 +87,7 @@ async fn suspending_shuts_people_keys_and_timers_out_at_once() -> Result<()> {
     let mut tx = app.ctx.db.platform().await?;
     assert!(shared::schedules::take_due(&mut tx, 100).await?.is_empty(), "timers stand still");
     drop(tx);
-    assert_eq!(ids(&system, "/enterprises?status=suspended").await?, [own.clone()]);
+    assert_eq!(ids(&system, "/enterprises?status=suspended").await?, [own.as_str()]);
 
     system.post(&format!("/enterprises/{own}/activate"), json!({})).await?;
     program.get("/orders").await?;

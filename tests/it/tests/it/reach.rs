@@ -96,9 +96,9 @@ async fn a_person_of_one_warehouse_sees_nothing_of_another() -> Result<()> {
     for request in all("/requests").await? {
         assert_eq!(request["warehouseId"], here.warehouse);
     }
-    assert_eq!(ids(&manager, "/warehouses").await?, [here.warehouse.clone()]);
-    assert_eq!(ids(&manager, "/supplies").await?, [here.supply.clone()]);
-    assert_eq!(ids(&manager, "/print-jobs").await?, [here.print_job.clone()]);
+    assert_eq!(ids(&manager, "/warehouses").await?, [here.warehouse.as_str()]);
+    assert_eq!(ids(&manager, "/supplies").await?, [here.supply.as_str()]);
+    assert_eq!(ids(&manager, "/print-jobs").await?, [here.print_job.as_str()]);
     assert!(all("/inventory/entries").await?.iter().all(|entry| entry["orderId"] != there.order));
     assert!(ids(&manager, &format!("/orders?wbOrderId={}", there.number)).await?.is_empty());
     assert!(ids(&manager, &format!("/inventory/entries?orderId={}", there.order)).await?.is_empty());
@@ -197,11 +197,12 @@ async fn a_picker_sees_their_own_requests_and_what_hangs_on_them() -> Result<()>
     let request = text(&shop.client.post("/requests", body).await?, "id")?;
 
     let client = &picker.client;
-    assert_eq!(ids(client, "/requests").await?, [request.clone()]);
+    assert_eq!(ids(client, "/requests").await?, [request.as_str()]);
     let mut seen = ids(client, "/orders").await?;
-    (seen.sort(), orders.sort());
+    seen.sort();
+    orders.sort();
     assert_eq!(seen, orders);
-    assert_eq!(ids(client, "/warehouses").await?, [shop.warehouse.clone()]);
+    assert_eq!(ids(client, "/warehouses").await?, [shop.warehouse.as_str()]);
     assert!(ids(client, "/supplies").await?.is_empty() && ids(client, "/print-jobs").await?.is_empty());
     for path in [
         format!("/requests/{}", others.request),

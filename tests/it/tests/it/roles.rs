@@ -45,7 +45,7 @@ async fn a_role_is_deleted_once_nobody_has_it() -> Result<()> {
     let person = app.person(&boss, &role, Reach::Enterprise).await?;
     let path = format!("/roles/{role}");
     assert_eq!(boss.outcome(Method::DELETE, &path, None).await?, (409, "role_in_use".to_owned()));
-    assert_eq!(ids(&boss, &format!("/users?roleId={role}")).await?, [person.id.clone()]);
+    assert_eq!(ids(&boss, &format!("/users?roleId={role}")).await?, [person.id.as_str()]);
     boss.put(&format!("/users/{}/grants", person.id), json!({ "grants": [grant("viewer", Reach::Enterprise)] }))
         .await?;
     boss.delete(&path).await?;
