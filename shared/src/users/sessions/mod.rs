@@ -90,13 +90,13 @@ pub enum Opening {
     /// The person belongs to these and must name one.
     Choose(Vec<Place>),
     /// The person has a second factor: it is asked for before anything else is said.
-    SecondFactorDuty,
+    SecondFactor,
 }
 
 /// Opens a session for who gave the password, unless a second factor is to be given too.
 pub async fn open(tx: &mut PlatformTx, new: &NewSession<'_>) -> Result<Opening> {
     if second_factor::is_on(tx.conn(), new.user_id).await? {
-        return Ok(Opening::SecondFactorDuty);
+        return Ok(Opening::SecondFactor);
     }
     open_proven(tx, new).await
 }

@@ -50,7 +50,7 @@ async fn a_system_administrators_session_goes_on_without_an_enterprise() -> Resu
     assert_eq!(signed_in.get("enterpriseId"), None);
     let refresh = json!({ "refreshToken": text(&signed_in, "refreshToken")? });
     let again = door.post("/auth/refresh", refresh).await?;
-    let system = stack::Client::new(&app.url)?.with_token(&text(&again, "accessToken")?);
+    let system = stack::Client::new(&app.url)?.with_token(Some(&text(&again, "accessToken")?));
     assert_eq!(system.get("/users/me").await?["systemAdministrator"], true);
     Ok(())
 }
