@@ -155,7 +155,7 @@ pub async fn ask_reset(tx: &mut PlatformTx, email: &Email) -> Result<()> {
 pub async fn reset_for(tx: &mut EnterpriseTx, user_id: UserId, delivery: Delivery) -> Result<Asked> {
     let mine = rights::lock(tx, Permission::ManagePeople).await?;
     tx.require_confirmed().await?;
-    let user = super::get(tx, user_id).await?;
+    let user = super::people::show(tx, user_id).await?;
     rights::check_covers(&mine, &rights::granted(tx, user_id).await?)?;
     let elsewhere = sqlx::query_scalar!(
         r#"SELECT u.system_administrator OR EXISTS (

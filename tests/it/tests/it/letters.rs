@@ -62,7 +62,10 @@ async fn without_mail_an_administrator_passes_an_invitation_on_by_hand() -> Resu
     assert_eq!(accept(&app, &token, BETTER).await?, 401, "once only");
     let picker = Client::new(&app.url)?.sign_in("boris@example.org", BETTER).await?;
     let me = picker.get("/users/me").await?;
-    assert_eq!((me["user"]["name"].as_str(), me["user"]["role"].as_str()), (Some("Борис"), Some("picker")));
+    assert_eq!(
+        (me["user"]["name"].as_str(), me["user"]["grants"][0]["role"].as_str()),
+        (Some("Борис"), Some("picker"))
+    );
     administrator.refused("/users/invitations", boris(), "already_member").await?;
     picker.refused("/users/invitations", boris(), "forbidden").await?;
     Ok(())

@@ -213,7 +213,8 @@ async fn an_installation_may_ask_administrators_for_it_before_anything_else() ->
     assert!(administrator.get("/auth/second-factor").await?["onSince"].is_null());
     let begun = administrator.post("/auth/second-factor", json!({})).await?;
     finish(&app, &administrator, &text(&begun, "secret")?).await?;
-    let picker = json!({ "email": "boris@example.org", "name": "Борис", "role": "picker", "password": PASSWORD });
+    let picker = json!({ "email": "boris@example.org", "name": "Борис", "password": PASSWORD,
+                          "grants": [{ "role": "picker", "reach": "enterprise" }] });
     administrator.post("/users", picker).await?;
     let picker = Client::new(&app.url)?.sign_in("boris@example.org", PASSWORD).await?;
     assert!(picker.get("/users/me").await.is_ok(), "only administrators are asked");

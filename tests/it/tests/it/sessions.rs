@@ -208,7 +208,8 @@ async fn a_person_sees_their_sessions_and_ends_one_the_others_or_all() -> Result
 async fn an_administrator_ends_the_sessions_of_a_person_of_the_own_enterprise_alone() -> Result<()> {
     let app = TestApp::start().await?;
     let administrator = app.enterprise("Ромашка").await?;
-    let person = json!({ "email": "boris@example.org", "name": "Борис", "role": "picker", "password": PASSWORD });
+    let person = json!({ "email": "boris@example.org", "name": "Борис", "password": PASSWORD,
+                          "grants": [{ "role": "picker", "reach": "enterprise" }] });
     let person = text(&administrator.post("/users", person).await?, "id")?;
     let picker = Client::new(&app.url)?.sign_in("boris@example.org", PASSWORD).await?;
     let again = Client::new(&app.url)?.sign_in("boris@example.org", PASSWORD).await?;

@@ -233,7 +233,7 @@ async fn a_token_in_a_cookie_is_none() -> Result<()> {
 async fn rights_that_change_in_the_table_alone_hold_within_a_second() -> Result<()> {
     let app = TestApp::start().await?;
     let changes = [
-        ("UPDATE memberships SET role = 'viewer'", 403),
+        ("UPDATE grants SET role = 'viewer'", 403),
         ("UPDATE users SET status = 'inactive'", 401),
         ("UPDATE users SET status = 'active'; UPDATE enterprises SET status = 'suspended'", 401),
     ];
