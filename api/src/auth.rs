@@ -11,6 +11,7 @@ use shared::access::{ADMINISTER_SYSTEM, Actor, BELONG_TO_ENTERPRISE, Operator, R
 use shared::api_keys::{self, Secret};
 use shared::ids::{EnterpriseId, SessionId, UserId};
 use shared::users::Email;
+use shared::users::attempts;
 use shared::users::sessions::{self, Opening, RefreshToken, Session};
 use shared::{Error, Result};
 
@@ -51,17 +52,18 @@ async fn operator(request: &Request, bearer: Bearer) -> poem::Result<Operator> {
 }
 
 async fn anybody(request: &Request, bearer: Bearer) -> poem::Result<Recognised> {
-    Ok(admitted(request, &bearer).await?)
+    admitted(request, &bearer).await
 }
 
 /// Who is asking, if the operation is open to them.
-async fn admitted(request: &Request, bearer: &Bearer) -> Result<Recognised, ApiError> {
-    let recognised = recognise(state_of(request), &bearer.token).await?;
-    edge::record(&recognised);
+async fn admitted(request: &Request, bearer: &Bearer) -> poem::Result<Recognised> {
+    let recognised = recognise(state_of(request), &bearer.token).await.map_err(ApiError::from)?;
+    edge::recognised(request, &recognised).await?;
     let operation = request.data::<edge::Operation>().map_or("none", |operation| operation.0.as_str());
     let needs = Needs::of(operation)
-        .ok_or_else(|| Error::Inconsistent(format!("nobody says what operation {operation} needs")))?;
-    needs.admit(&recognised)?;
+        .ok_or_else(|| Error::Inconsistent(format!("nobody says what operation {operation} needs")))
+        .map_err(ApiError::from)?;
+    needs.admit(&recognised).map_err(ApiError::from)?;
     Ok(recognised)
 }
 
@@ -189,13 +191,27 @@ impl Api {
     }
 }
 
-/// No transaction is open while Argon2 runs, and it runs whether or not there is such a person.
+/// No transaction is open while Argon2 runs, and it runs whether or not there is such a person. It does not run for who
+/// has guessed too often, right or wrong.
 async fn check_password(state: &State, email: &Email, password: SecretString) -> Result<UserId> {
     let mut tx = state.db.platform().await?;
+    let attempt = attempts::admit(&mut tx, attempts::Kind::Password, email.into()).await?;
+    let enterprises = attempts::allowances(&mut tx, email).await?;
     let person = sessions::find_person(&mut tx, email).await?;
     tx.commit().await?;
     let (id, hash) = person.map(|person| (person.id, person.password_hash)).unzip();
-    let same = state.passwords.verify(password, hash).await?;
+    let outcome = match state.rates.sign_in(&enterprises).await {
+        Ok(()) => state.passwords.verify(password, hash).await,
+        Err(refused) => Err(refused),
+    };
+    let mut tx = state.db.platform().await?;
+    match &outcome {
+        Ok(true) if id.is_some() => attempt.succeeded(&mut tx).await?,
+        Ok(_) => attempt.failed(),
+        Err(_) => attempt.withdrawn(&mut tx).await?,
+    }
+    tx.commit().await?;
+    let same = outcome?;
     id.filter(|_| same).ok_or(Error::Unauthenticated(sessions::WRONG))
 }
 

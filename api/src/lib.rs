@@ -39,6 +39,7 @@ use shared::config::Config;
 use shared::db::Db;
 use shared::wildberries::Client;
 
+use crate::edge::{Edge, Rates};
 use crate::health::Health;
 use crate::needs::Needs;
 use crate::passwords::Passwords;
@@ -105,13 +106,16 @@ pub struct State {
     pub passwords: Passwords,
     /// What monitors are told.
     pub health: Arc<Health>,
+    /// Who has asked how much.
+    pub rates: Rates,
 }
 
 impl State {
-    /// With its own queue for passwords and its own memory for health checks.
+    /// With its own queue for passwords and its own memory for health checks and rates. Must be called inside a Tokio runtime.
     pub fn new(db: Db, config: Config, wildberries: Client) -> Self {
         let health = Health::new(db.clone(), config.redis_url.clone(), config.health_token.clone());
         let tokens = Tokens::new(&config.jwt_keys);
+        let rates = Rates::connect(&config.door.rates, &config.redis_url);
         Self {
             db,
             config: Arc::new(config),
@@ -119,6 +123,7 @@ impl State {
             wildberries,
             passwords: Passwords::default(),
             health: Arc::new(health),
+            rates,
         }
     }
 }
@@ -167,8 +172,10 @@ pub fn app(state: State) -> impl Endpoint<Output = Response> + 'static {
         routes = routes.at(docs::PAGE, docs::page(page)).at(docs::DOCUMENT, docs::document(pretty(&document)));
         beside = &[docs::PAGE, docs::DOCUMENT];
     }
+    let edge =
+        Edge { routes: Routes::of(&document, beside), door: state.config.door.clone(), rates: state.rates.clone() };
     let routes = routes.data(state.db.clone()).data(state.passwords.clone()).data(state);
-    edge::around(routes, Routes::of(&document, beside))
+    edge::around(routes, edge)
 }
 
 /// The OpenAPI document, as it is published.

@@ -41,6 +41,12 @@ pub enum Error {
     /// The role does not allow it: 403.
     #[error("permission {0} is missing")]
     Forbidden(&'static str),
+    /// Too many guesses at a secret: 429.
+    #[error("too many attempts")]
+    TooManyAttempts {
+        /// When the next one is looked at.
+        retry_after: Duration,
+    },
     /// Something outside did not answer or asked to wait: 503, and the job runs again later without counting.
     #[error("{what} is unavailable")]
     Unavailable {
@@ -86,6 +92,7 @@ impl Error {
             | Self::Invalid { .. }
             | Self::Unauthenticated(_)
             | Self::Forbidden(_)
+            | Self::TooManyAttempts { .. }
             | Self::Inconsistent(_) => false,
         }
     }

@@ -8,9 +8,8 @@ mod shop;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::api::edge::Patience;
 use anyhow::{Context, Result};
-use poem::Server;
-use poem::listener::{Acceptor, Listener, TcpListener};
 use secrecy::SecretString;
 use shared::clock::{Clock, SetClock};
 use shared::config::{Config, Program};
@@ -20,6 +19,7 @@ use shared::wildberries::{Budget, Client as Wildberries};
 use sqlx::{Connection, PgConnection};
 use stack::printer::VirtualPrinter;
 use stack::{Client, Durability, Role, Servers};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use wildberries::{Limits, Simulator};
 use worker::printing::transport::{AllowList, Timeouts};
@@ -52,6 +52,11 @@ pub struct TestApp {
 impl TestApp {
     /// Everything, fresh.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with other variables of the API; nobody is held up by rates unless `RATE_LIMITS` is among them.
+    pub async fn start_with(variables: &[(&str, &str)]) -> Result<Self> {
         let servers = Servers::start(Durability::Fast).await?;
         let migrations = root().join("migrations");
         let template =
@@ -62,7 +67,7 @@ impl TestApp {
         let printer = VirtualPrinter::start(stack::printer::Options::default()).await?;
         let clock = SetClock::at(chrono::Utc::now());
         let url = servers.database_url(Role::Api, &database);
-        let config = config(Program::Api, &url, &servers.redis_url(0), &simulator.url())?;
+        let config = config(Program::Api, &url, &servers.redis_url(0), &simulator.url(), variables)?;
         let budget = Budget::unlimited();
         let wildberries = Wildberries::new(config.hosts.clone(), budget)?;
         let api = open(&url, &clock)?;
@@ -76,16 +81,13 @@ impl TestApp {
             confirm: Duration::from_secs(2),
             poll: Duration::from_millis(5),
         };
-        let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.context("listening")?;
-        let address = acceptor
-            .local_addr()
-            .first()
-            .and_then(|address| address.as_socket_addr().copied())
-            .context("an address")?;
-        let app = ::api::app(::api::State::new(api.clone(), config, wildberries));
-        let serving = tokio::spawn(async move {
-            let _ = Server::new_with_acceptor(acceptor).run(app).await;
-        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("listening")?;
+        let address = listener.local_addr().context("an address")?;
+        let state = ::api::State::new(api.clone(), config, wildberries);
+        state.rates.connected(Duration::from_secs(1)).await;
+        let app = ::api::app(state);
+        let serve = ::api::edge::serve(listener, app, Patience::default(), std::future::pending(), Duration::ZERO);
+        let serving = tokio::spawn(serve);
         Ok(Self { url: format!("http://{address}"), simulator, printer, clock, ctx, api, servers, database, serving })
     }
 
@@ -156,10 +158,19 @@ fn open(url: &str, clock: &SetClock) -> Result<Db> {
     Ok(Db::open(&SecretString::from(url.to_owned()), &options)?.with_clock(Clock::Set(clock.clone())))
 }
 
-fn config(program: Program, database_url: &str, redis_url: &str, simulator: &str) -> Result<Config> {
+fn config(
+    program: Program,
+    database_url: &str,
+    redis_url: &str,
+    simulator: &str,
+    variables: &[(&str, &str)],
+) -> Result<Config> {
     let keys = std::env::temp_dir().join(format!("wb-it-{}.kek", shared::ids::JobId::new()));
     std::fs::write(&keys, format!("k1:{}=", "A".repeat(43)))?;
+    let set = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let config = Config::read(program, |name| match name {
+        _ if set(name).is_some() => set(name),
+        "RATE_LIMITS" => Some(stack::programs::UNHINDERED.to_owned()),
         "DATABASE_URL" => Some(database_url.to_owned()),
         "REDIS_URL" => Some(redis_url.to_owned()),
         "JWT_KEYS" => Some(format!("k1:{}", "s".repeat(32))),

@@ -83,6 +83,7 @@ async fn every_table_of_an_enterprise_is_guarded() -> Result<()> {
             "enterprises",
             "health_probe",
             "jobs",
+            "login_failures",
             "memberships",
             "schedules",
             "sessions",

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod contract;
+mod door;
 mod engine;
 mod enterprises;
 mod jobs;
@@ -16,4 +17,5 @@ mod roles;
 mod supplies;
 mod sync;
 mod tenancy;
+mod throttle;
 mod tokens;

@@ -89,7 +89,7 @@ async fn settle_by_looking(shop: &Shop<'_>, job: &str) -> Result<u64> {
         if let Some(item) = items(shop, job).await?.iter().find(|item| item["status"] == "uncertain") {
             let came_out = shop.app.printer.labels().iter().any(|label| item["barcode"] == read_code(label));
             let verdict = if came_out { "printed" } else { "not_printed" };
-            let path = format!("/print-jobs/{job}/items/{}/resolve", item["id"].as_str().unwrap());
+            let path = format!("/print-jobs/{job}/items/{}/resolve", item["id"].as_str().expect("an id"));
             shop.client.post(&path, json!({ "verdict": verdict })).await?;
             doubts += 1;
         }

@@ -4,6 +4,7 @@
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded for people")]
 
 mod bare;
+mod door;
 
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub enum Figures {
     Import,
     /// The memory of the programs after the walk
     Memory,
+    /// The front door in a rush
+    Door,
 }
 
 /// Measures these, or everything; `short` with a fifth of the orders. Fails, after the last, if a promise was not held.
@@ -77,6 +80,9 @@ pub async fn run(short: bool, only: &[Figures], steps: &mut Steps) -> anyhow::Re
         let figure = steps.step("Import against bare SQL", import(&stack, orders)).await?;
         tell(steps, &mut broken, &figure);
         stack.down().await?;
+    }
+    if wanted(Figures::Door) {
+        door::run(&mut broken, steps).await?;
     }
     ensure!(broken.is_empty(), "not held: {}", broken.join("; "));
     Ok(())

@@ -2,6 +2,8 @@
 //!
 //! Secrets have a `*_FILE` twin that names a file; setting both is refused. There are no defaults for secrets.
 
+mod door;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +17,8 @@ use url::Url;
 use crate::jobs::Queue;
 use crate::seal::Keyring;
 use crate::wildberries::Hosts;
+
+pub use door::{Allowance, Door, Origins, Rate, RateLimits, TrustedProxies};
 
 /// Everything that can be set, in the order of `.env.prod.example`: name and meaning. A contract test compares the two.
 pub const VARIABLES: &[(&str, &str)] = &[
@@ -36,6 +40,9 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PRINT_ALLOWED_CIDRS", "networks in which printers may be, comma separated"),
     ("HEALTH_TOKEN", "bearer token that shows numbers in /health"),
     ("API_DOCS", "on or off: Swagger UI and /openapi.json"),
+    ("TRUSTED_PROXIES", "networks of the proxies whose X-Forwarded-For is believed, comma separated"),
+    ("CORS_ORIGINS", "sites whose pages may call the API, as https://host, comma separated"),
+    ("RATE_LIMITS", "how much may be asked, name=number, comma separated"),
     ("LOG_FORMAT", "json or text"),
     ("RUST_LOG", "log filter, for example info"),
 ];
@@ -93,6 +100,8 @@ pub struct Config {
     pub health_token: Option<SecretString>,
     /// Swagger UI and the document.
     pub docs: bool,
+    /// What the front door believes and allows.
+    pub door: Door,
 }
 
 /// Which program reads the environment.
@@ -144,6 +153,7 @@ impl Config {
             reader.text("PRINT_ALLOWED_CIDRS").unwrap_or_else(|| "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16".to_owned());
         let health_token = reader.optional_secret("HEALTH_TOKEN");
         let docs = reader.one_of("API_DOCS", &[("on", true), ("off", false)], true);
+        let door = Door::read(&mut reader);
         let problems = reader.problems;
         match config {
             (Some(database_url), Some(redis_url), Some(keyring), hosts) if problems.is_empty() => Ok(Self {
@@ -163,6 +173,7 @@ impl Config {
                 print_allowed_cidrs,
                 health_token,
                 docs,
+                door,
             }),
             _ => Err(ConfigProblems(problems)),
         }
