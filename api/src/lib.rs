@@ -40,6 +40,7 @@ use shared::db::Db;
 use shared::wildberries::Client;
 
 use crate::auth::KnownSessions;
+use crate::edge::{Edge, Rates};
 use crate::health::Health;
 use crate::needs::Needs;
 use crate::passwords::Passwords;
@@ -108,16 +109,19 @@ pub struct State {
     pub passwords: Passwords,
     /// What monitors are told.
     pub health: Arc<Health>,
+    /// Who has asked how much.
+    pub rates: Rates,
 }
 
 impl State {
-    /// With its own queue for passwords, its own memory for health checks and for sessions. Must be called inside a Tokio
+    /// With its own queue for passwords, its own memory of sessions, for health checks and rates. Must be called inside a Tokio
     /// runtime.
     pub fn new(db: Db, config: Config, wildberries: Client) -> Self {
         let (sessions, herald) = KnownSessions::connect(&config.redis_url);
         let db = db.with_herald(herald);
         let health = Health::new(db.clone(), config.redis_url.clone(), config.health_token.clone());
         let tokens = Tokens::new(&config.jwt_keys);
+        let rates = Rates::connect(&config.door.rates, &config.redis_url);
         Self {
             db,
             config: Arc::new(config),
@@ -126,6 +130,7 @@ impl State {
             wildberries,
             passwords: Passwords::default(),
             health: Arc::new(health),
+            rates,
         }
     }
 }
@@ -174,8 +179,10 @@ pub fn app(state: State) -> impl Endpoint<Output = Response> + 'static {
         routes = routes.at(docs::PAGE, docs::page(page)).at(docs::DOCUMENT, docs::document(pretty(&document)));
         beside = &[docs::PAGE, docs::DOCUMENT];
     }
+    let edge =
+        Edge { routes: Routes::of(&document, beside), door: state.config.door.clone(), rates: state.rates.clone() };
     let routes = routes.data(state.db.clone()).data(state.passwords.clone()).data(state);
-    edge::around(routes, Routes::of(&document, beside))
+    edge::around(routes, edge)
 }
 
 /// The OpenAPI document, as it is published.

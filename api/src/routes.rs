@@ -56,6 +56,7 @@ impl Route {
         if methods.contains(&"GET") {
             methods.push("HEAD");
         }
+        methods.push("OPTIONS");
         methods.sort_unstable();
         methods.join(", ")
     }
@@ -110,9 +111,9 @@ mod tests {
         }});
         let routes = Routes::of(&document, &["/docs"]);
         let me = routes.at("/users/me").unwrap();
-        assert_eq!((me.operation(&Method::HEAD), me.methods().as_str()), (Some("get_me"), "GET, HEAD"));
+        assert_eq!((me.operation(&Method::HEAD), me.methods().as_str()), (Some("get_me"), "GET, HEAD, OPTIONS"));
         let user = routes.at("/users/5").unwrap();
-        assert_eq!((user.operation(&Method::POST), user.methods().as_str()), (None, "DELETE, GET, HEAD"));
+        assert_eq!((user.operation(&Method::POST), user.methods().as_str()), (None, "DELETE, GET, HEAD, OPTIONS"));
         assert_eq!(user.parameters(), ["id"]);
         assert!(routes.at("/docs").is_some() && routes.at("/nothing").is_none());
     }

@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use anyhow::Context;
 use api::State;
-use poem::Server;
-use poem::listener::TcpListener;
+use api::edge::{self, Patience};
 use shared::config::{Config, Program};
 use shared::db::{Db, DbOptions};
 use shared::jobs::{Bell, Pusher, QueueNames, run_bell};
 use shared::wildberries::{Budget, Client};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
 /// How long the schema is waited for: migrations may be running.
 const SCHEMA_PATIENCE: Duration = Duration::from_mins(1);
+/// How long Redis is waited for: without it everything works, only slower.
+const REDIS_PATIENCE: Duration = Duration::from_secs(1);
 /// While it already says that it is not ready, requests are still answered: a proxy needs a moment to notice.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// What was begun may be finished.
 const LAST_REQUESTS: Duration = Duration::from_secs(15);
-/// Connections without a word are closed.
-const IDLE: Duration = Duration::from_mins(1);
 /// Rings that may wait for Redis; more are dropped, the relay brings the jobs.
 const RINGS: usize = 1024;
 
@@ -44,6 +44,7 @@ pub async fn serve() -> anyhow::Result<()> {
     let listen = config.api_listen;
     let wildberries = Client::new(config.hosts.clone(), Budget::connect(&config.redis_url, config.limit_scale)?)?;
     let state = State::new(db, config, wildberries);
+    state.rates.connected(REDIS_PATIENCE).await;
     let health = state.health.clone();
     let stop = async move {
         let patient = stopped(terminate, interrupt).await;
@@ -53,13 +54,9 @@ pub async fn serve() -> anyhow::Result<()> {
             tokio::time::sleep(FAREWELL).await;
         }
     };
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     info!("Listening on {listen}");
-    Server::new(TcpListener::bind(listen))
-        .name("api")
-        .idle_timeout(IDLE)
-        .run_with_graceful_shutdown(api::app(state), stop, Some(LAST_REQUESTS))
-        .await
-        .with_context(|| format!("cannot listen on {listen}"))?;
+    edge::serve(listener, api::app(state), Patience::default(), stop, LAST_REQUESTS).await;
     info!("Stopped");
     Ok(())
 }

@@ -47,6 +47,12 @@ pub enum Error {
     /// The person has to set up a second factor before anything else: 403.
     #[error("the person has no second factor")]
     SecondFactorRequired,
+    /// Too many guesses at a secret: 429.
+    #[error("too many attempts")]
+    TooManyAttempts {
+        /// When the next one is looked at.
+        retry_after: Duration,
+    },
     /// Something outside did not answer or asked to wait: 503, and the job runs again later without counting.
     #[error("{what} is unavailable")]
     Unavailable {
@@ -94,6 +100,7 @@ impl Error {
             | Self::Forbidden(_)
             | Self::StepUpRequired
             | Self::SecondFactorRequired
+            | Self::TooManyAttempts { .. }
             | Self::Inconsistent(_) => false,
         }
     }

@@ -4,8 +4,8 @@
 //! `api/src/orders.rs` how it looks over HTTP, `worker/src/orders.rs` what its jobs do in the world,
 //! `tests/it/tests/it/orders.rs` proves it, `migrations/*_orders_*.sql` holds its tables.
 //!
-//! Foundations know nothing of the nouns; `wildberries` knows ids and errors only; nouns use foundations and the nouns
-//! below them: `sync` → `supplies`, `orders`, `printing`, `requests` → `inventory` → `products`, `warehouses` →
+//! Foundations know nothing of the nouns; `wildberries` knows ids, errors and `throttle` only; nouns use foundations and
+//! the nouns below them: `sync` → `supplies`, `orders`, `printing`, `requests` → `inventory` → `products`, `warehouses` →
 //! `api_keys` → `users`, `enterprises`. A noun writes its own tables and may read others. A contract test compares this list with
 //! the directory.
 
@@ -23,6 +23,7 @@ pub mod page;
 pub mod schedules;
 pub mod seal;
 pub mod telemetry;
+pub mod throttle;
 
 // The outside.
 pub mod wildberries;

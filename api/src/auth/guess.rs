@@ -1,10 +1,10 @@
 //! Every guess at a password goes through here and nowhere else: at sign-in, at a confirmation, at a change, at an
-//! invitation of somebody who is known. What admits guesses and counts how they end belongs at the two places marked by
-//! [`Guess::judge`]'s first and last step.
+//! invitation of somebody who is known. Who has guessed too often has to wait, whether or not there is such a person and
+//! whether or not the guess is right.
 
 use secrecy::SecretString;
 use shared::users::credentials::{self, Person};
-use shared::users::{Email, sessions};
+use shared::users::{Email, attempts, sessions};
 use shared::{Error, Result};
 
 use crate::State;
@@ -33,8 +33,24 @@ impl Guess {
     /// a person. A hash that was made with lower costs than today's is made anew.
     pub async fn judge(self, state: &State) -> Result<Person> {
         let Self { email, person, password } = self;
+        let mut tx = state.db.platform().await?;
+        let attempt = attempts::admit(&mut tx, attempts::Kind::Password, (&email).into()).await?;
+        let enterprises = attempts::allowances(&mut tx, &email).await?;
+        tx.commit().await?;
         let hash = person.as_ref().map(|person| person.password_hash.clone());
-        let verdict = state.passwords.verify(password.clone(), hash).await?;
+        let outcome = match state.rates.sign_in(&enterprises).await {
+            Ok(()) => state.passwords.verify(password.clone(), hash).await,
+            Err(refused) => Err(refused),
+        };
+        let right = matches!(outcome, Ok(verdict) if verdict != Verdict::Wrong) && person.is_some();
+        let mut tx = state.db.platform().await?;
+        match &outcome {
+            Ok(_) if right => attempt.succeeded(&mut tx).await?,
+            Ok(_) => attempt.failed(),
+            Err(_) => attempt.withdrawn(&mut tx).await?,
+        }
+        tx.commit().await?;
+        let verdict = outcome?;
         let person = person.filter(|_| verdict != Verdict::Wrong);
         tracing::debug!(right = person.is_some(), "Judged a guess at the password of {}", email.as_str());
         if let (Some(person), Verdict::Outdated) = (&person, verdict) {

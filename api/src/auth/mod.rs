@@ -62,7 +62,7 @@ pub struct Enrolling(pub Actor);
 pub struct Leaving(pub Recognised);
 
 async fn actor(request: &Request, bearer: Bearer) -> poem::Result<Actor> {
-    Ok(member(admitted(request, &bearer).await?)?)
+    member(admitted(request, &bearer).await?)
 }
 
 async fn operator(request: &Request, bearer: Bearer) -> poem::Result<Operator> {
@@ -73,12 +73,12 @@ async fn operator(request: &Request, bearer: Bearer) -> poem::Result<Operator> {
 }
 
 async fn anybody(request: &Request, bearer: Bearer) -> poem::Result<Recognised> {
-    Ok(admitted(request, &bearer).await?)
+    admitted(request, &bearer).await
 }
 
 /// Also who has yet to set up the second factor that is asked of them.
 async fn enrolling(request: &Request, bearer: Bearer) -> poem::Result<Actor> {
-    Ok(member(look(request, &bearer).await?.0)?)
+    member(look(request, &bearer).await?.0)
 }
 
 /// Anybody may go.
@@ -87,17 +87,17 @@ async fn leaving(request: &Request, bearer: Bearer) -> poem::Result<Recognised> 
 }
 
 /// Whoever acts in an enterprise.
-fn member(recognised: Recognised) -> Result<Actor, ApiError> {
+fn member(recognised: Recognised) -> poem::Result<Actor> {
     match recognised {
         Recognised::Actor(actor) => Ok(actor),
-        Recognised::Operator(_) => Err(ApiError::from(Error::Forbidden(BELONG_TO_ENTERPRISE))),
+        Recognised::Operator(_) => Err(ApiError::from(Error::Forbidden(BELONG_TO_ENTERPRISE)).into()),
     }
 }
 
-async fn admitted(request: &Request, bearer: &Bearer) -> Result<Recognised, ApiError> {
+async fn admitted(request: &Request, bearer: &Bearer) -> poem::Result<Recognised> {
     match look(request, bearer).await? {
         (recognised, Asked::Given) => Ok(recognised),
-        (_, Asked::Lacking) => Err(ApiError::from(Error::SecondFactorRequired)),
+        (_, Asked::Lacking) => Err(ApiError::from(Error::SecondFactorRequired).into()),
     }
 }
 
@@ -108,13 +108,14 @@ enum Asked {
 }
 
 /// Who is asking, if the operation is open to them.
-async fn look(request: &Request, bearer: &Bearer) -> Result<(Recognised, Asked), ApiError> {
-    let (recognised, asked) = recognise(state_of(request), &bearer.token).await?;
-    edge::record(&recognised);
+async fn look(request: &Request, bearer: &Bearer) -> poem::Result<(Recognised, Asked)> {
+    let (recognised, asked) = recognise(state_of(request), &bearer.token).await.map_err(ApiError::from)?;
+    edge::recognised(request, &recognised).await?;
     let operation = request.data::<edge::Operation>().map_or("none", |operation| operation.0.as_str());
     let needs = Needs::of(operation)
-        .ok_or_else(|| Error::Inconsistent(format!("nobody says what operation {operation} needs")))?;
-    needs.admit(&recognised)?;
+        .ok_or_else(|| Error::Inconsistent(format!("nobody says what operation {operation} needs")))
+        .map_err(ApiError::from)?;
+    needs.admit(&recognised).map_err(ApiError::from)?;
     Ok((recognised, asked))
 }
 

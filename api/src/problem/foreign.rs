@@ -10,7 +10,7 @@ use poem_openapi::error::{
 };
 
 use super::{Kind, Told};
-use crate::edge::Fault;
+use crate::edge::{Fault, UsedUp};
 
 /// Where a request went.
 #[derive(Clone, Debug, Default)]
@@ -53,13 +53,37 @@ pub(super) fn told(error: &poem::Error, place: &Place) -> Told {
 }
 
 fn of_fault(fault: &Fault) -> Told {
+    let kib = |limit: &usize| format!("at most {} KiB are read", limit / 1024);
     match fault {
-        Fault::TooLarge => Told::new(Kind::PayloadTooLarge, "at most 1 MiB is read"),
-        Fault::UriTooLong => Told::new(Kind::UriTooLong, "at most 8 KiB are read"),
+        Fault::TooLarge { limit } => Told::new(Kind::PayloadTooLarge, kib(limit)),
+        Fault::TooDeep { limit } => Told::new(Kind::Malformed, format!("the JSON is nested deeper than {limit}")),
+        Fault::BodyTooSlow => Told::new(Kind::BodyTooSlow, "nothing of the request was done"),
+        Fault::UriTooLong { limit } => Told::new(Kind::UriTooLong, kib(limit)),
+        Fault::HeadersTooLarge { limit } => Told::new(Kind::HeadersTooLarge, kib(limit)),
         Fault::Encoded => Told::new(Kind::UnsupportedMediaType, "send the body without Content-Encoding"),
-        Fault::TimedOut => Told::new(Kind::TimedOut, "it was given up after 30 seconds, nothing of it was done")
-            .after(Duration::from_secs(5)),
+        Fault::Charset => Told::new(Kind::UnsupportedMediaType, "send the body in UTF-8"),
+        Fault::TooMany(UsedUp { standing, retry_after }) => {
+            let (name, allowance) = (standing.rate.as_str(), standing.allowance);
+            let window = allowance.window.as_secs();
+            let detail = format!("the allowance {name} is {} in {window} s", allowance.count);
+            Told::new(Kind::TooManyRequests, detail).after(*retry_after)
+        }
+        Fault::TimedOut { limit } => {
+            let detail = format!("it was given up after {} seconds, look whether it was done", limit.as_secs());
+            Told::new(Kind::TimedOut, detail).after(Duration::from_secs(5))
+        }
         Fault::Panicked => Told::internal(),
+    }
+}
+
+/// What hyper refused before it was a request.
+pub(super) fn unreadable(status: StatusCode) -> Told {
+    match status {
+        StatusCode::URI_TOO_LONG => Told::new(Kind::UriTooLong, "the address is longer than anything that is read"),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            Told::new(Kind::HeadersTooLarge, "there are more or longer header lines than are read")
+        }
+        _ => Told::new(Kind::Malformed, "this is not a request of HTTP/1.1"),
     }
 }
 
@@ -84,7 +108,7 @@ fn quoted_field(reason: &str) -> Option<&str> {
 
 fn of_reading(error: &ReadBodyError) -> Told {
     match error {
-        ReadBodyError::PayloadTooLarge => of_fault(&Fault::TooLarge),
+        ReadBodyError::PayloadTooLarge => Told::new(Kind::PayloadTooLarge, "it is more than is read"),
         ReadBodyError::Io(error) => {
             fault_in(error).map_or_else(|| Told::new(Kind::Malformed, "the body broke off"), of_fault)
         }

@@ -44,8 +44,10 @@ macro_rules! kinds {
 }
 
 kinds! {
+    BodyTooSlow = REQUEST_TIMEOUT, "body_too_slow", "The body did not come in time", "Тело запроса не пришло вовремя";
     DatabaseUnavailable = SERVICE_UNAVAILABLE, "database_unavailable", "The database does not answer", "База данных не отвечает";
     Forbidden = FORBIDDEN, "forbidden", "Your role does not allow this", "Ваша роль этого не позволяет";
+    HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The header lines are too large", "Слишком большие заголовки запроса";
     Internal = INTERNAL_SERVER_ERROR, "internal", "Something went wrong here", "Внутренняя ошибка";
     Invalid = UNPROCESSABLE_ENTITY, "invalid", "A value of the request is wrong", "Неверное значение в запросе";
     Malformed = BAD_REQUEST, "malformed", "The request cannot be read", "Запрос не удалось прочитать";
@@ -55,6 +57,8 @@ kinds! {
     SecondFactorRequired = FORBIDDEN, "second_factor_required", "Set up a second factor first", "Сначала настройте второй фактор";
     StepUpRequired = FORBIDDEN, "step_up_required", "Confirm with your password first", "Сначала подтвердите паролем";
     TimedOut = SERVICE_UNAVAILABLE, "timed_out", "The request took too long", "Запрос выполнялся слишком долго";
+    TooManyAttempts = TOO_MANY_REQUESTS, "too_many_attempts", "Too many attempts to sign in, wait", "Слишком много попыток входа, подождите";
+    TooManyRequests = TOO_MANY_REQUESTS, "too_many_requests", "Too many requests, wait", "Слишком много запросов, подождите";
     Unauthenticated = UNAUTHORIZED, "unauthenticated", "Sign in first", "Сначала войдите";
     Unavailable = SERVICE_UNAVAILABLE, "unavailable", "Something this needs does not answer", "Нужная служба не отвечает";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "This kind of body is not accepted", "Такой тип тела запроса не принимается";

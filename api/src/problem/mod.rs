@@ -159,6 +159,10 @@ impl Told {
                 Kind::SecondFactorRequired,
                 "administrators of this installation need a second factor: POST /auth/second-factor",
             ),
+            Error::TooManyAttempts { retry_after } => {
+                Self::new(Kind::TooManyAttempts, "the next one is looked at after the time in Retry-After")
+                    .after(*retry_after)
+            }
             Error::Unavailable { what, retry_after, .. } => {
                 Self::new(Kind::Unavailable, format!("{what} is unavailable, try again"))
                     .after(retry_after.unwrap_or(Duration::from_secs(5)))
@@ -172,6 +176,22 @@ impl Told {
 
     fn internal() -> Self {
         Self::new(Kind::Internal, "the request id names it in the log")
+    }
+
+    fn body(self, request_id: &str) -> String {
+        let Self { status, code, title, title_ru, detail, field, allowed, retry_after: _ } = self;
+        let problem = Problem {
+            kind: format!("urn:wb-assistant:problem:{}", code.as_str()),
+            title: title.to_owned(),
+            title_ru: title_ru.to_owned(),
+            status: status.as_u16(),
+            detail,
+            code,
+            request_id: request_id.to_owned(),
+            field,
+            allowed: Some(allowed).filter(|allowed| !allowed.is_empty()),
+        };
+        problem.to_json().unwrap_or_default().to_string()
     }
 }
 
@@ -199,20 +219,14 @@ fn cause(error: &poem::Error) -> String {
     }
 }
 
+/// The body of an answer to what was no request at all, which hyper refused with this status.
+pub fn unreadable(status: StatusCode, request_id: &str) -> String {
+    foreign::unreadable(status).body(request_id)
+}
+
 fn respond(told: Told, request_id: &str, methods: &str) -> Response {
-    let Told { status, code, title, title_ru, detail, field, allowed, retry_after } = told;
-    let problem = Problem {
-        kind: format!("urn:wb-assistant:problem:{}", code.as_str()),
-        title: title.to_owned(),
-        title_ru: title_ru.to_owned(),
-        status: status.as_u16(),
-        detail,
-        code,
-        request_id: request_id.to_owned(),
-        field,
-        allowed: Some(allowed).filter(|allowed| !allowed.is_empty()),
-    };
-    let body = Body::from(problem.to_json().unwrap_or_default().to_string());
+    let (status, retry_after) = (told.status, told.retry_after);
+    let body = Body::from(told.body(request_id));
     let mut response = Response::builder().status(status).content_type(MEDIA_TYPE);
     if status == StatusCode::UNAUTHORIZED {
         response = response.header(header::WWW_AUTHENTICATE, "Bearer");
@@ -249,6 +263,7 @@ mod tests {
             (Error::invalid("limit", "is too large"), 422, "invalid"),
             (Error::Unauthenticated("the token has expired"), 401, "unauthenticated"),
             (Error::Forbidden("people:manage"), 403, "forbidden"),
+            (Error::TooManyAttempts { retry_after: Duration::from_secs(4) }, 429, "too_many_attempts"),
             (Error::unavailable("Wildberries", "they sleep"), 503, "unavailable"),
             (Error::Inconsistent("balance of cell 5".to_owned()), 500, "internal"),
         ];
@@ -257,7 +272,7 @@ mod tests {
             assert_eq!((response.status().as_u16(), body["code"].as_str()), (status, Some(code)));
             assert_eq!(body["requestId"], "r-1");
             assert_eq!(body["type"], format!("urn:wb-assistant:problem:{code}"));
-            assert_eq!(response.header("retry-after").is_some(), status == 503);
+            assert_eq!(response.header("retry-after").is_some(), matches!(status, 429 | 503));
             assert_eq!(response.header("www-authenticate").is_some(), status == 401);
             assert!(!body.to_string().contains("they sleep") && !body.to_string().contains("balance"), "{body}");
         }

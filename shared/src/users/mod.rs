@@ -2,6 +2,7 @@
 //! what they may there. Changes of rights happen one after the other (`rights`), so that nobody grants what they lack
 //! and an administrator always stays.
 
+pub mod attempts;
 mod change;
 pub mod credentials;
 mod grants;

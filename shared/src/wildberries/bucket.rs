@@ -1,43 +1,11 @@
-//! The token bucket in this process: the same arithmetic as `bucket.lua`, for tests and for the time without Redis.
+//! The token bucket in this process: the same arithmetic as `throttle/bucket.lua`, for tests and for the time without Redis.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::limits::Limit;
-
-/// What a bucket answers to somebody who wants to call.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Answer {
-    /// Call now; so much is left.
-    Granted {
-        /// Tokens.
-        left: f64,
-    },
-    /// Not before this time has passed, if nobody else comes first.
-    Wait(Duration),
-}
-
-/// What a call turned out to cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Settlement {
-    /// Tokens given back; negative where more must be charged.
-    pub back: f64,
-    /// How many Wildberries says are left.
-    pub theirs: Option<f64>,
-    /// How long Wildberries wants silence.
-    pub silence: Option<Duration>,
-}
-
-impl Settlement {
-    /// Whether there is anything to tell the bucket.
-    pub fn is_nothing(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// No wish for silence is followed for longer; theirs are at most ten minutes.
-pub(super) const LONGEST_SILENCE: Duration = Duration::from_hours(1);
+use crate::throttle::{Answer, LONGEST_SILENCE, Settlement};
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
@@ -103,6 +71,8 @@ impl Buckets {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::TokenKind;
     use super::super::limits::Group;
     use super::*;

@@ -10,11 +10,11 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::TokenKind;
-use super::bucket::{Answer, Buckets, Settlement};
+use super::bucket::Buckets;
 use super::error::CallError;
 use super::limits::{Group, Limit};
-use super::redis_buckets::RedisBuckets;
 use crate::Result;
+use crate::throttle::{Answer, RedisBuckets, Settlement};
 
 /// Who may use the last of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,8 @@ impl Budget {
     /// Budgets in Redis, connected to in the background: Redis may be away now and later. `scale` multiplies
     /// Wildberries' limits (`WB_LIMIT_SCALE`). Must be called inside a Tokio runtime.
     pub fn connect(redis_url: &SecretString, scale: f64) -> Result<Self> {
-        Ok(Self::new(scale, Place::Redis(RedisBuckets::connect(redis_url)?)))
+        let meanwhile = "every process keeps to a quarter of Wildberries' limits";
+        Ok(Self::new(scale, Place::Redis(RedisBuckets::connect(redis_url, meanwhile)?)))
     }
 
     /// Budgets of this process alone, at the full rate.
@@ -125,7 +126,7 @@ impl Budget {
             Place::Unlimited => return (Answer::Granted { left: f64::MAX }, *limit, true),
             Place::Here => *limit,
             Place::Redis(redis) => {
-                if let Some(answer) = redis.take(key, limit, cost, limit.reserve_for(priority, cost)).await {
+                if let Some(answer) = redis.take(key, limit.bucket(), cost, limit.reserve_for(priority, cost)).await {
                     return (answer, *limit, false);
                 }
                 limit.alone()
@@ -172,7 +173,7 @@ impl Permit {
         }
         match &self.budget.0.place {
             Place::Unlimited => {}
-            Place::Redis(redis) if !self.here => redis.settle(&self.key, &self.limit, &settlement).await,
+            Place::Redis(redis) if !self.here => redis.settle(&self.key, self.limit.bucket(), &settlement).await,
             Place::Redis(_) | Place::Here => self.budget.0.here.settle(&self.key, &self.limit, &settlement),
         }
     }

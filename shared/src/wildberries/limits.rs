@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::TokenKind;
 use super::budget::Priority;
 use super::token::Category;
+use crate::throttle::Bucket;
 
 /// One of Wildberries' hosts that we call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -135,6 +136,11 @@ impl Limit {
     /// Calls a second.
     pub fn rate(&self) -> f64 {
         1.0 / self.interval.as_secs_f64()
+    }
+
+    /// The same as a bucket.
+    pub fn bucket(&self) -> Bucket {
+        Bucket { rate: self.rate(), size: self.burst }
     }
 
     /// What is charged before a call: writes may be refused, and a refusal must not overdraw the bucket.

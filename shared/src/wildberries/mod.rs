@@ -10,7 +10,6 @@ mod call;
 pub mod error;
 pub mod limits;
 pub mod model;
-mod redis_buckets;
 mod seller;
 mod supplies;
 pub mod token;

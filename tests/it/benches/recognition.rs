@@ -12,24 +12,26 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use api::answers::Page;
+use api::edge::{Edge, Patience, Rates};
 use api::problem::ApiError;
 use api::products::Product;
 use api::routes::Routes;
 use futures::future::try_join_all;
 use it::{PASSWORD, TestApp};
-use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::web::Data;
-use poem::{EndpointExt, Route, Server};
+use poem::{EndpointExt, Route};
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, OpenApiService};
 use secrecy::SecretString;
 use shared::access::{Actor, Grants, Reach, Role};
+use shared::config::Door;
 use shared::db::{Db, DbOptions};
 use shared::ids::{EnterpriseId, UserId};
 use shared::page::PageQuery;
 use shared::products::{self, ProductFilter};
 use stack::Client;
+use tokio::net::TcpListener;
 
 const SESSIONS: usize = 8;
 const AT_ONCE: usize = 16;
@@ -88,10 +90,13 @@ async fn main() -> Result<()> {
         "bare",
         "1",
     );
-    let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await?;
-    let address = acceptor.local_addr()[0].to_string().replace("socket://", "http://");
-    let routes = api::edge::around(Route::new().nest("/", bare).data(db), Routes::default());
-    tokio::spawn(Server::new_with_acceptor(acceptor).run(routes));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let door = Door::default();
+    let rates = Rates::connect(&door.rates, &SecretString::from(app.redis_url()));
+    let routes =
+        api::edge::around(Route::new().nest("/", bare).data(db), Edge { routes: Routes::default(), door, rates });
+    tokio::spawn(api::edge::serve(listener, routes, Patience::default(), std::future::pending(), Duration::ZERO));
     let strangers: Vec<_> = clients.iter().map(|client| client.with_token(None).at(&address)).collect();
 
     let (full, without) = (clients[0].get("/products?limit=50").await?, strangers[0].get("/products?limit=50").await?);

@@ -9,9 +9,8 @@ mod shop;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::api::edge::Patience;
 use anyhow::{Context, Result};
-use poem::Server;
-use poem::listener::{Acceptor, Listener, TcpListener};
 use secrecy::{ExposeSecret, SecretString};
 use shared::clock::{Clock, SetClock};
 use shared::config::{Config, Program};
@@ -21,6 +20,7 @@ use shared::wildberries::{Budget, Client as Wildberries};
 use sqlx::{Connection, PgConnection};
 use stack::printer::VirtualPrinter;
 use stack::{Client, Durability, Role, Servers};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use wildberries::{Limits, Simulator};
 use worker::printing::transport::{AllowList, Timeouts};
@@ -70,7 +70,8 @@ impl TestApp {
         Self::start_with(&[]).await
     }
 
-    /// Everything, fresh, with these variables of the API set otherwise.
+    /// Everything, fresh, with these variables of the API set otherwise; nobody is held up by rates unless `RATE_LIMITS` is
+    /// among them.
     pub async fn start_with(variables: &[(&str, &str)]) -> Result<Self> {
         let servers = Servers::start(Durability::Fast).await?;
         let migrations = root().join("migrations");
@@ -193,13 +194,12 @@ pub fn root() -> PathBuf {
 }
 
 async fn serve(state: ::api::State) -> Result<(String, JoinHandle<()>)> {
-    let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.context("listening")?;
-    let address =
-        acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied()).context("an address")?;
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("listening")?;
+    let address = listener.local_addr().context("an address")?;
+    state.rates.connected(Duration::from_secs(1)).await;
     let app = ::api::app(state);
-    let serving = tokio::spawn(async move {
-        let _ = Server::new_with_acceptor(acceptor).run(app).await;
-    });
+    let serving =
+        tokio::spawn(::api::edge::serve(listener, app, Patience::default(), std::future::pending(), Duration::ZERO));
     Ok((format!("http://{address}"), serving))
 }
 
@@ -221,6 +221,7 @@ fn config(
     let set = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let config = Config::read(program, |name| match name {
         _ if set(name).is_some() => set(name),
+        "RATE_LIMITS" => Some(stack::programs::UNHINDERED.to_owned()),
         "DATABASE_URL" => Some(database_url.to_owned()),
         "REDIS_URL" => Some(redis_url.to_owned()),
         "JWT_KEYS" => Some(format!("k1:{}", "s".repeat(32))),

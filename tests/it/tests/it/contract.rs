@@ -100,6 +100,7 @@ async fn every_table_of_an_enterprise_is_guarded() -> Result<()> {
             "health_probe",
             "jobs",
             "letters",
+            "login_failures",
             "memberships",
             "recovery_codes",
             "schedules",

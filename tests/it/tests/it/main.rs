@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod contract;
+mod door;
 mod engine;
 mod enterprises;
 mod jobs;
@@ -20,4 +21,5 @@ mod sign_in;
 mod supplies;
 mod sync;
 mod tenancy;
+mod throttle;
 mod tokens;

@@ -4,6 +4,7 @@
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded for people")]
 
 mod bare;
+mod door;
 
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub enum Figures {
     Import,
     /// The memory of the programs after the walk
     Memory,
+    /// The front door in a rush
+    Door,
 }
 
 /// Measures these, or everything; `short` with a fifth of the orders. Fails, after the last, if a promise was not held.
@@ -78,6 +81,9 @@ pub async fn run(short: bool, only: &[Figures], steps: &mut Steps) -> anyhow::Re
         tell(steps, &mut broken, &figure);
         stack.down().await?;
     }
+    if wanted(Figures::Door) {
+        door::run(&mut broken, steps).await?;
+    }
     ensure!(broken.is_empty(), "not held: {}", broken.join("; "));
     Ok(())
 }
@@ -95,15 +101,7 @@ async fn up(scale: f64, steps: &mut Steps) -> anyhow::Result<Stack> {
     // Statuses more often than by default, so that the walk does not wait for them; orders at the default rhythm.
     let mut variables = demo::rhythm();
     variables.insert("WB_LIMIT_SCALE".to_owned(), scale.to_string());
-    let options = Options {
-        profile: Profile::Release,
-        workers: 2,
-        private: true,
-        data: Some("/tmp/benchdata".into()),
-        settings: vec![("log_min_duration_statement".into(), "15".into())],
-        variables,
-        ..Options::default()
-    };
+    let options = Options { profile: Profile::Release, workers: 2, private: true, variables, ..Options::default() };
     Stack::up_with(options, steps).await
 }
 

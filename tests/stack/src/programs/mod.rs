@@ -20,7 +20,7 @@ mod environment;
 
 pub use build::{Profile, build, program, workspace};
 pub(crate) use build::{cargo, listen_to};
-pub use environment::{Environment, Secrets};
+pub use environment::{Environment, Secrets, UNHINDERED};
 
 use crate::{
     exec::{self, Death},

@@ -2,6 +2,8 @@
 //!
 //! Secrets have a `*_FILE` twin that names a file; setting both is refused. There are no defaults for secrets.
 
+mod door;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +17,8 @@ use url::Url;
 use crate::jobs::Queue;
 use crate::seal::Keyring;
 use crate::wildberries::Hosts;
+
+pub use door::{Allowance, Door, Origins, Rate, RateLimits, TrustedProxies};
 
 /// Everything that can be set, in the order of `.env.prod.example`: name and meaning. A contract test compares the two.
 pub const VARIABLES: &[(&str, &str)] = &[
@@ -44,6 +48,9 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("SMTP_FROM", "the sender of letters"),
     ("HEALTH_TOKEN", "bearer token that shows numbers in /health"),
     ("API_DOCS", "on or off: Swagger UI and /openapi.json"),
+    ("TRUSTED_PROXIES", "networks of the proxies whose X-Forwarded-For is believed, comma separated"),
+    ("CORS_ORIGINS", "sites whose pages may call the API, as https://host, comma separated"),
+    ("RATE_LIMITS", "how much may be asked, name=number, comma separated"),
     ("LOG_FORMAT", "json or text"),
     ("RUST_LOG", "log filter, for example info"),
 ];
@@ -135,6 +142,8 @@ pub struct Config {
     pub health_token: Option<SecretString>,
     /// Swagger UI and the document.
     pub docs: bool,
+    /// What the front door believes and allows.
+    pub door: Door,
 }
 
 /// Which program reads the environment.
@@ -191,6 +200,7 @@ impl Config {
         let smtp = if program == Program::Worker { reader.smtp(mode) } else { None };
         let health_token = reader.optional_secret("HEALTH_TOKEN");
         let docs = reader.one_of("API_DOCS", &[("on", true), ("off", false)], true);
+        let door = Door::read(&mut reader);
         let problems = reader.problems;
         match config {
             (Some(database_url), Some(redis_url), Some(keyring), hosts) if problems.is_empty() => Ok(Self {
@@ -214,6 +224,7 @@ impl Config {
                 smtp,
                 health_token,
                 docs,
+                door,
             }),
             _ => Err(ConfigProblems(problems)),
         }
