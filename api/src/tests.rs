@@ -10,15 +10,18 @@ use shared::wildberries::Budget;
 
 use super::*;
 
+const JWT_SECRET: &str = "Yp3vRk8sLq2WnZ7cTf5XbGdHj9MaEu4i";
+const HEALTH_TOKEN: &str = "f3a91c07d5e84b26a0c9317e5d48b62f";
+
 fn state(docs: &'static str) -> State {
     let keyring = std::env::temp_dir().join(format!("wb-api-test-{}.kek", shared::ids::JobId::new()));
-    std::fs::write(&keyring, format!("k1:{}", "A".repeat(43) + "=")).unwrap();
+    std::fs::write(&keyring, "k1:bWVsbG93LXJpdmVyLWp1bXBzLTkxLWZveC1hdC1ub28=").unwrap();
     let config = Config::read(Program::Api, |name| match name {
-        "DATABASE_URL" => Some("postgres://nobody@127.0.0.1:9/nothing".to_owned()),
-        "REDIS_URL" => Some("redis://127.0.0.1:9".to_owned()),
-        "JWT_KEYS" => Some(format!("k1:{}", "s".repeat(32))),
+        "DATABASE_URL" => Some("postgres://nobody:Vt6qLw9zXc3mRk8s@127.0.0.1:9/nothing".to_owned()),
+        "REDIS_URL" => Some("redis://default:Hd5nBf2yJg7pQa4u@127.0.0.1:9".to_owned()),
+        "JWT_KEYS" => Some(format!("k1:{JWT_SECRET}")),
         "WB_KEK_FILE" => Some(keyring.to_string_lossy().into_owned()),
-        "HEALTH_TOKEN" => Some("health".to_owned()),
+        "HEALTH_TOKEN" => Some(HEALTH_TOKEN.to_owned()),
         "API_DOCS" => Some(docs.to_owned()),
         _ => None,
     })
@@ -149,9 +152,10 @@ async fn a_missing_database_is_told_as_such_and_does_not_touch_liveness() {
 #[tokio::test]
 async fn numbers_are_for_those_who_have_the_health_token() {
     let client = client();
-    let told = client.get("/health").header("authorization", "Bearer health").send().await.json().await;
+    let told =
+        client.get("/health").header("authorization", format!("Bearer {HEALTH_TOKEN}")).send().await.json().await;
     assert_eq!(told.value().object().get("version").string(), VERSION);
-    let wrong = client.get("/health").header("authorization", "Bearer healthy").send().await;
+    let wrong = client.get("/health").header("authorization", format!("Bearer {HEALTH_TOKEN}a")).send().await;
     wrong.assert_status_is_ok();
     wrong.assert_json(json!({ "status": "ok" })).await;
 }
@@ -207,6 +211,6 @@ async fn a_panic_is_a_problem_and_says_nothing_of_itself() {
 #[tokio::test]
 async fn keys_are_never_printed() {
     let printed = format!("{:?}", state("on"));
-    assert!(!printed.contains(&"s".repeat(32)));
+    assert!(!printed.contains(JWT_SECRET));
     assert!(!format!("{:?}", SecretString::from("secret")).contains("secret"));
 }

@@ -1,6 +1,7 @@
 //! What the suite stands on: the API on a port, jobs run in this process without Redis, the simulator, a virtual printer,
 //! a database of its own as the roles of production, and a clock that stands until it is moved.
 
+pub mod answers;
 pub mod engine;
 pub mod people;
 mod shop;
@@ -15,13 +16,14 @@ use secrecy::SecretString;
 use shared::clock::{Clock, SetClock};
 use shared::config::{Config, Program};
 use shared::db::{Db, DbOptions};
-use shared::jobs::Queue;
+use shared::jobs::{Job, Queue};
 use shared::wildberries::{Budget, Client as Wildberries};
 use sqlx::{Connection, PgConnection};
 use stack::printer::VirtualPrinter;
+use stack::programs::{Environment, Secrets};
 use stack::{Client, Durability, Role, Servers};
 use tokio::task::JoinHandle;
-use wildberries::{Limits, Simulator};
+use wildberries::{Limits, Simulator, TokenSpec};
 use worker::printing::transport::{AllowList, Timeouts};
 use worker::{Ctx, Ran};
 
@@ -43,6 +45,8 @@ pub struct TestApp {
     pub clock: SetClock,
     /// What jobs use.
     pub ctx: Ctx,
+    /// The one line of the file with the keys that seal.
+    pub kek: String,
     api: Db,
     servers: Servers,
     database: String,
@@ -62,7 +66,7 @@ impl TestApp {
         let printer = VirtualPrinter::start(stack::printer::Options::default()).await?;
         let clock = SetClock::at(chrono::Utc::now());
         let url = servers.database_url(Role::Api, &database);
-        let config = config(Program::Api, &url, &servers.redis_url(0), &simulator.url())?;
+        let (config, kek) = config(Program::Api, &url, &servers.redis_url(0), &simulator.url())?;
         let budget = Budget::unlimited();
         let wildberries = Wildberries::new(config.hosts.clone(), budget)?;
         let api = open(&url, &clock)?;
@@ -86,11 +90,28 @@ impl TestApp {
         let serving = tokio::spawn(async move {
             let _ = Server::new_with_acceptor(acceptor).run(app).await;
         });
-        Ok(Self { url: format!("http://{address}"), simulator, printer, clock, ctx, api, servers, database, serving })
+        Ok(Self {
+            url: format!("http://{address}"),
+            simulator,
+            printer,
+            clock,
+            ctx,
+            kek,
+            api,
+            servers,
+            database,
+            serving,
+        })
     }
 
     /// An enterprise with its administrator, signed in.
     pub async fn enterprise(&self, name: &str) -> Result<Client> {
+        let email = self.found(name).await?;
+        self.sign_in(&email).await
+    }
+
+    /// An enterprise; answers with the e-mail address of its administrator.
+    pub(crate) async fn found(&self, name: &str) -> Result<String> {
         let email = format!("{}@example.org", shared::ids::JobId::new());
         let new = ::api::admin::NewEnterprise {
             name: name.to_owned(),
@@ -99,12 +120,51 @@ impl TestApp {
             password: SecretString::from(PASSWORD),
         };
         ::api::admin::create_enterprise(&self.api, &::api::passwords::Passwords::default(), new).await?;
-        Client::new(&self.url)?.sign_in(&email, PASSWORD).await
+        Ok(email)
+    }
+
+    /// Signs an administrator in: again after ten minutes by the clock.
+    pub async fn sign_in(&self, email: &str) -> Result<Client> {
+        Client::new(&self.url)?.sign_in(email, PASSWORD).await
     }
 
     /// A new enterprise with a connected shop.
     pub async fn shop(&self) -> Result<Shop<'_>> {
-        Shop::open(self).await
+        Shop::open(self, &TokenSpec::default()).await
+    }
+
+    /// The same with a token of one's own.
+    pub async fn shop_with(&self, token: &TokenSpec) -> Result<Shop<'_>> {
+        Shop::open(self, token).await
+    }
+
+    /// Has a job of the installation itself run.
+    pub async fn promise(&self, job: &impl Job) -> Result<()> {
+        let mut tx = self.ctx.db.platform().await?;
+        tx.enqueue(job).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// The address of this world's database for a role.
+    pub fn database_url(&self, role: Role) -> String {
+        self.servers.database_url(role, &self.database)
+    }
+
+    /// What a program of the product is told in this world; its files lie in the folder.
+    pub fn environment(&self, folder: &Path, role: Role) -> Result<Environment> {
+        let (secrets, kek_file) = Secrets::of(folder)?;
+        std::fs::write(&kek_file, &self.kek)?;
+        Ok(Environment {
+            database_url: self.database_url(role),
+            redis_url: self.redis_url(),
+            wildberries_url: self.simulator.url(),
+            kek_file,
+            jwt_keys: secrets.jwt_keys,
+            health_token: secrets.health_token,
+            further: [("API_LISTEN", "127.0.0.1:0"), ("WORKER_LISTEN", "127.0.0.1:0")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        })
     }
 
     /// Runs every job that is due until none is.
@@ -156,19 +216,20 @@ fn open(url: &str, clock: &SetClock) -> Result<Db> {
     Ok(Db::open(&SecretString::from(url.to_owned()), &options)?.with_clock(Clock::Set(clock.clone())))
 }
 
-fn config(program: Program, database_url: &str, redis_url: &str, simulator: &str) -> Result<Config> {
-    let keys = std::env::temp_dir().join(format!("wb-it-{}.kek", shared::ids::JobId::new()));
-    std::fs::write(&keys, format!("k1:{}=", "A".repeat(43)))?;
+fn config(program: Program, database_url: &str, redis_url: &str, simulator: &str) -> Result<(Config, String)> {
+    let folder = std::env::temp_dir().join(format!("wb-it-{}", shared::ids::JobId::new()));
+    std::fs::create_dir(&folder)?;
+    let (secrets, kek_file) = Secrets::of(&folder)?;
     let config = Config::read(program, |name| match name {
         "DATABASE_URL" => Some(database_url.to_owned()),
         "REDIS_URL" => Some(redis_url.to_owned()),
-        "JWT_KEYS" => Some(format!("k1:{}", "s".repeat(32))),
-        "WB_KEK_FILE" => Some(keys.to_string_lossy().into_owned()),
+        "JWT_KEYS" => Some(secrets.jwt_keys.clone()),
+        "WB_KEK_FILE" => Some(kek_file.to_string_lossy().into_owned()),
         "WB_ENV" => Some("demo".to_owned()),
         "WORKER_LISTEN" => Some("127.0.0.1:0".to_owned()),
         "WB_BASE_URL_COMMON" | "WB_BASE_URL_CONTENT" | "WB_BASE_URL_MARKETPLACE" => Some(simulator.to_owned()),
         _ => None,
     });
-    std::fs::remove_file(&keys)?;
-    Ok(config?)
+    std::fs::remove_dir_all(&folder)?;
+    Ok((config?, secrets.kek))
 }
