@@ -155,6 +155,7 @@ async fn ids(shop: &Shop<'_>) -> Result<Vec<(&'static str, String)>> {
         "/sync-runs",
         "/jobs",
         "/users",
+        "/roles",
         "/enterprises",
         "/alarms",
     ] {

@@ -123,11 +123,6 @@ impl TestApp {
         Ok(email)
     }
 
-    /// Signs an administrator in: again after ten minutes by the clock.
-    pub async fn sign_in(&self, email: &str) -> Result<Client> {
-        Client::new(&self.url)?.sign_in(email, PASSWORD).await
-    }
-
     /// A new enterprise with a connected shop.
     pub async fn shop(&self) -> Result<Shop<'_>> {
         Shop::open(self, &TokenSpec::default()).await

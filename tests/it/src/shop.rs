@@ -78,6 +78,8 @@ impl<'a> Shop<'a> {
         Ok(Shop {
             app: self.app,
             client,
+            email: self.email.clone(),
+            token: self.token.clone(),
             seller: self.seller.clone(),
             account: self.account.clone(),
             warehouse,
