@@ -213,9 +213,9 @@ async fn a_token_is_nowhere_but_at_wildberries() -> Result<()> {
     }
     let calls = app.simulator.exchanges().len();
     ensure!(calls > 20, "Wildberries was called {calls} times");
-    ensure!(answers.len() > 60, "{} operations answered", answers.len());
+    ensure!(answers.len() > 60, "{} calls were answered", answers.len());
     let worked = answers.iter().filter(|answer| answer.status < 400).count();
-    ensure!(worked * 2 > answers.len(), "only {worked} of {} operations worked", answers.len());
+    ensure!(worked >= 60, "only {worked} of {} calls worked", answers.len());
     ensure!(lines.text().contains("Called Wildberries") && raw.text().len() > 1000, "nobody listened");
 
     for answer in &answers {
