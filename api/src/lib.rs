@@ -4,6 +4,7 @@
 //! of every failure, `auth` says who is asking.
 
 pub mod admin;
+pub mod alarms;
 pub mod answers;
 pub mod api_keys;
 pub mod auth;
@@ -23,6 +24,8 @@ pub mod products;
 pub mod requests;
 pub mod roles;
 pub mod routes;
+pub mod secret;
+pub mod setup;
 pub mod supplies;
 pub mod sync;
 pub mod tokens;
@@ -72,6 +75,7 @@ type Nouns = (
     supplies::Api,
     printing::Api,
     jobs::Api,
+    alarms::Api,
 );
 
 const NOUNS: Nouns = (
@@ -90,6 +94,7 @@ const NOUNS: Nouns = (
     supplies::Api,
     printing::Api,
     jobs::Api,
+    alarms::Api,
 );
 
 /// What handlers may need: `Data<&State>`; the most wanted of it also by itself, `Data<&Db>` and `Data<&Passwords>`.
@@ -168,6 +173,8 @@ pub enum Tag {
     Printing,
     /// What is fetched from Wildberries.
     Sync,
+    /// What somebody has to know.
+    Alarms,
 }
 
 /// The whole API, as a server or a test calls it.

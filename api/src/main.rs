@@ -1,18 +1,23 @@
-//! `api serve | migrate | openapi | admin`.
+//! `api serve | migrate | openapi | check | admin`.
 
+mod check;
 mod serve;
 
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use api::admin::{self, NewEnterprise, NewSystemAdministrator};
 use api::passwords::Passwords;
+use api::setup::{self, Setup};
 use clap::{Parser, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 use shared::config::{self, ConfigProblems};
-use shared::db::{self, Db, DbOptions};
+use shared::db::{self, Db, DbOptions, RoleProblem};
+use shared::seal::{self, UnknownKeys};
+use shared::telemetry;
 
 /// As sysexits.h has it: the configuration is wrong, starting again does not help.
 const EX_CONFIG: u8 = 78;
@@ -33,6 +38,8 @@ enum Command {
     Migrate,
     /// Prints the OpenAPI document; needs nothing.
     Openapi,
+    /// Looks at everything that would keep `serve` from starting, and says what it finds. Changes nothing.
+    Check,
     /// What the one who runs the installation does.
     #[command(subcommand)]
     Admin(Admin),
@@ -74,25 +81,51 @@ enum Admin {
         #[arg(long)]
         email: String,
     },
+    /// Writes strong secrets and the settings beside them, as `deploy/setup` does. Nothing that is there is touched.
+    InitSecrets {
+        /// Gets `.env.prod` and the folder `secrets`.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// Where the programs will find Postgres.
+        #[arg(long, default_value = "wb-postgres:5432")]
+        postgres: String,
+        /// Where they will find Redis.
+        #[arg(long, default_value = "wb-redis:6379")]
+        redis: String,
+        /// Lets containers read the files under users of their own; the folder still keeps everybody else out.
+        #[arg(long)]
+        for_containers: bool,
+    },
+    /// Seals every secret in the database anew under the first key of `WB_KEK_FILE`. Safe to stop and to run again.
+    RotateKeys,
 }
 
 fn main() -> ExitCode {
     // First of all: several crates bring TLS, and all of them have to mean the same provider.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let arguments = Arguments::parse();
-    shared::telemetry::start();
+    if let Err(problems) = config::hide_secrets() {
+        return ended(&problems.into());
+    }
+    telemetry::start();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(8).enable_all().build();
     let outcome =
         runtime.context("the runtime does not start").and_then(|runtime| runtime.block_on(run(arguments.command)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody is left to be told if this does not arrive.
-            drop(writeln!(std::io::stderr(), "api: {error:#}"));
-            ExitCode::from(if error.is::<ConfigProblems>() { EX_CONFIG } else { 1 })
-        }
+        Err(error) => ended(&error),
     }
+}
+
+/// Says why it ended. A wrong configuration has a code of its own: starting again does not help.
+fn ended(error: &anyhow::Error) -> ExitCode {
+    // Nobody is left to be told if this does not arrive.
+    drop(writeln!(std::io::stderr(), "api: {}", telemetry::redacted(&format!("{error:#}"))));
+    let misconfigured = error.is::<ConfigProblems>()
+        || error.is::<UnknownKeys>()
+        || matches!(error.downcast_ref(), Some(RoleProblem::Unbound));
+    ExitCode::from(if misconfigured { EX_CONFIG } else { 1 })
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {
@@ -100,6 +133,17 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve => serve::serve().await,
         Command::Migrate => Ok(db::migrate(&config::database_url()?).await?),
         Command::Openapi => print(&api::openapi()),
+        Command::Check => check::check().await,
+        Command::Admin(Admin::InitSecrets { dir, postgres, redis, for_containers }) => {
+            let written = setup::init_secrets(&Setup { folder: dir, postgres, redis, for_containers })?;
+            for (what, files) in [("wrote", written.new), ("kept", written.kept)] {
+                for file in files {
+                    print(&format!("{what} {file}\n"))?;
+                }
+            }
+            Ok(())
+        }
+        Command::Admin(Admin::RotateKeys) => rotate_keys().await,
         Command::Admin(Admin::CreateEnterprise { name, email, user_name }) => {
             let new = NewEnterprise { name, email, user_name, password: password()? };
             let id = admin::create_enterprise(&database()?, &Passwords::default(), new).await?;
@@ -122,9 +166,34 @@ async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 fn database() -> anyhow::Result<Db> {
+    admin_db(&config::database_url()?)
+}
+
+fn admin_db(url: &SecretString) -> anyhow::Result<Db> {
     let options =
-        DbOptions { max_connections: 1, statement_timeout: Duration::from_secs(5), application_name: "wb-admin" };
-    Ok(Db::open(&config::database_url()?, &options)?)
+        DbOptions { max_connections: 1, statement_timeout: Duration::from_secs(30), application_name: "wb-admin" };
+    Ok(Db::open(url, &options)?)
+}
+
+async fn rotate_keys() -> anyhow::Result<()> {
+    let (database_url, keyring) = config::database_url_and_keyring()?;
+    let db = admin_db(&database_url)?;
+    seal::key_use(&db).await?.unknown_to(&keyring)?;
+    let rotation = seal::rotate(&db, &keyring, |rows| tracing::info!(rows, "Sealing anew")).await?;
+    let current = keyring.current();
+    print(&format!("{} rows were sealed anew; the current key is {current}\n", rotation.resealed))?;
+    for (key_id, table, rows) in rotation.key_use.iter() {
+        print(&format!("key {key_id}: {rows} rows of {table}\n"))?;
+    }
+    for old in keyring.ids().filter(|id| *id != current) {
+        print(&match rotation.key_use.rows(old) {
+            0 => format!(
+                "key {old}: no rows; its line may be removed once every api and worker was started with {current} as the first line\n"
+            ),
+            rows => format!("key {old}: {rows} rows still need it: run this again before its line is removed\n"),
+        })?;
+    }
+    Ok(())
 }
 
 /// All of standard input but the end of its line.

@@ -21,9 +21,9 @@ use shared::{Error, Result};
 
 use Needs::{Member, Public, SignedIn, System};
 use Permission::{
-    ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageRequests, ManageRoles,
-    ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels, ReadJobs, ReadOrders, ReadPeople,
-    ReadPrinting, ReadRequests, ReadStock, ReadWildberries, ReceiveGoods, WorkRequests,
+    AcknowledgeAlarms, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageRequests,
+    ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels, ReadAlarms, ReadJobs,
+    ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock, ReadWildberries, ReceiveGoods, WorkRequests,
 };
 
 /// What an operation asks of who calls it.
@@ -156,6 +156,8 @@ table! {
     "list_print_items": one(&[ReadPrinting]);
     "resolve_print_item": one(&[PrintLabels]);
     "cancel_print_job": one(&[PrintLabels]);
+    "list_alarms": one(&[ReadAlarms]);
+    "acknowledge_alarm": one(&[AcknowledgeAlarms]);
     "list_jobs": one(&[ReadJobs]);
     "get_job": one(&[ReadJobs]);
     "cancel_job": one(&[ManageJobs]);

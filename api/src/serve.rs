@@ -5,9 +5,10 @@ use std::time::Duration;
 use anyhow::Context;
 use api::State;
 use api::edge::{self, Patience};
-use shared::config::{Config, Program};
+use shared::config::{self, Config, Program};
 use shared::db::{Db, DbOptions};
 use shared::jobs::{Bell, Pusher, QueueNames, run_bell};
+use shared::seal;
 use shared::wildberries::{Budget, Client};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -40,6 +41,8 @@ pub async fn serve() -> anyhow::Result<()> {
     info!("Waiting for the schema");
     db.wait_for_schema(SCHEMA_PATIENCE).await?;
     db.refuse_unbound_role().await?;
+    config::refuse_forgetful_redis(&config).await?;
+    seal::refuse_unknown_keys(&db, &config.keyring).await??;
 
     let listen = config.api_listen;
     let wildberries = Client::new(config.hosts.clone(), Budget::connect(&config.redis_url, config.limit_scale)?)?;

@@ -14,7 +14,7 @@ use shared::{Error, Refusal, accounts};
 use crate::answers::{Accepted, List, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
-use crate::{State, Tag};
+use crate::{State, Tag, wildberries};
 
 shown! {
     /// What is handed over to Wildberries.
@@ -225,12 +225,18 @@ impl Api {
         let mut tx = state.db.begin(&actor).await?;
         let supply = supplies::get(&mut tx, id.0).await?;
         let token = accounts::seller_token(&mut tx, &state.config.keyring, supply.account_id).await?;
+        let token_of = tx.now().await?;
         tx.commit().await?;
         let number = supply
             .wb_supply_id
             .ok_or_else(|| Error::refused(Refusal::SupplyNotReady, "the supply is not yet created at Wildberries"))?;
         let seller = state.wildberries.seller(token);
-        let points = seller.shipping_points(&number, &city.0, &[], date.0).await.map_err(Error::from)?;
+        let points = match seller.shipping_points(&number, &city.0, &[], date.0).await {
+            Ok(points) => points,
+            Err(error) => {
+                return Err(wildberries::judged(&state, &actor, supply.account_id, token_of, error).await?.into());
+            }
+        };
         let items = points.items.into_iter().map(|point| ShippingPoint {
             id: point.id,
             name: point.name,

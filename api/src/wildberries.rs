@@ -7,7 +7,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use secrecy::SecretString;
 use shared::access::{Actor, Permission};
-use shared::accounts::{self, AccountStatus, SellerFacts};
+use shared::accounts::{self, AccountStatus, Failed, SellerFacts, TokenWarning};
 use shared::db::Db;
 use shared::ids::{AccountId, WarehouseId, WbOfficeId, WbWarehouseId};
 use shared::sync::{self, Rhythm};
@@ -18,6 +18,7 @@ use shared::{Error, Refusal, warehouses};
 use crate::answers::{Created, List, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
+use crate::secret::Secret;
 use crate::{State, Tag};
 
 /// A part of Wildberries that a token opens.
@@ -30,6 +31,28 @@ pub struct TokenCategory {
     pub title: String,
     /// The same in Russian.
     pub title_ru: String,
+}
+
+/// Something that the owner of a token should know, although it is accepted.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase")]
+pub struct Warning {
+    /// For programs: `personal_token`, `excessive_categories`; others may come.
+    pub code: String,
+    /// For people.
+    pub title: String,
+    /// The same in Russian.
+    pub title_ru: String,
+}
+
+impl From<TokenWarning> for Warning {
+    fn from(warning: TokenWarning) -> Self {
+        Self {
+            code: warning.code().to_owned(),
+            title: warning.title().to_owned(),
+            title_ru: warning.title_ru().to_owned(),
+        }
+    }
 }
 
 /// A stored seller account, without its token.
@@ -54,6 +77,17 @@ pub struct Account {
     pub token_read_only: bool,
     /// When it stops working.
     pub token_expires_at: DateTime<Utc>,
+    /// Four digits by which tokens of this account are told apart; nothing of the token can be found out from them.
+    pub token_fingerprint: Option<String>,
+    /// What its owner should know about it.
+    pub warnings: Vec<Warning>,
+    /// When a call with it last worked, to the minute.
+    pub last_ok_at: Option<DateTime<Utc>>,
+    /// Why a call last failed: `unauthorized`, `forbidden`, `payment_required`, `not_found`, `refused`, `throttled`,
+    /// `server_error`, `unreachable`, `unreadable`; others may come.
+    pub last_error_code: Option<String>,
+    /// When, to the minute.
+    pub last_error_at: Option<DateTime<Utc>>,
     /// Whether Wildberries accepts it.
     pub status: AccountStatus,
     /// Why not.
@@ -64,6 +98,7 @@ pub struct Account {
 
 impl From<accounts::Account> for Account {
     fn from(account: accounts::Account) -> Self {
+        let warnings = TokenWarning::of(&account).into_iter().map(Warning::from).collect();
         let named = Category::ALL.iter().filter(|category| category.is_in(account.token_categories));
         let categories = named.map(|category| TokenCategory {
             bit: category.bit(),
@@ -80,6 +115,11 @@ impl From<accounts::Account> for Account {
             token_kind: account.token_kind,
             token_read_only: account.token_read_only,
             token_expires_at: account.token_expires_at,
+            token_fingerprint: account.token_fingerprint,
+            warnings,
+            last_ok_at: account.last_ok_at,
+            last_error_code: account.last_error_code,
+            last_error_at: account.last_error_at,
             status: account.status,
             status_reason: account.status_reason,
             created_at: account.created_at,
@@ -114,7 +154,8 @@ pub struct ConnectAccount {
     /// As the enterprise calls the account, 1 to 200 characters.
     pub name: String,
     /// A personal token with the categories Content and Marketplace that may write.
-    pub token: String,
+    #[oai(write_only)]
+    pub token: Secret,
 }
 
 /// A token that replaces another one of the same seller.
@@ -122,7 +163,8 @@ pub struct ConnectAccount {
 #[oai(deny_unknown_fields)]
 pub struct ReplaceToken {
     /// A personal token with the categories Content and Marketplace that may write.
-    pub token: String,
+    #[oai(write_only)]
+    pub token: Secret,
 }
 
 /// Which own warehouse fulfils the orders.
@@ -215,13 +257,13 @@ impl Api {
 }
 
 /// What a token says of itself and what Wildberries says of it, before anything is stored. No transaction waits for the call.
-async fn tried(state: &State, actor: &Actor, token: String) -> Result<(SecretString, TokenFacts, SellerFacts), Error> {
+async fn tried(state: &State, actor: &Actor, token: Secret) -> Result<(SecretString, TokenFacts, SellerFacts), Error> {
     let mut tx = state.db.begin(actor).await?;
     tx.require(Permission::ManageTokens)?;
     tx.require_confirmed().await?;
     let now = tx.now().await?;
     tx.commit().await?;
-    let token = SecretString::from(token.trim().to_owned());
+    let token = token::trimmed(token.0);
     let facts = token::decode(&token).map_err(|problem| Error::refused(problem.refusal(), problem.to_string()))?;
     accounts::check_token(&facts, now)?;
     let seller = state.wildberries.seller(facts.seller_token(token.clone()));
@@ -233,4 +275,20 @@ async fn tried(state: &State, actor: &Actor, token: String) -> Result<(SecretStr
     })?;
     let name = told.name.unwrap_or_else(|| told.seller_id.to_string());
     Ok((token, facts, SellerFacts { seller_id: told.seller_id, name, trade_mark: told.trade_mark }))
+}
+
+/// What a failed call with a stored token means for its account, and for whoever asked.
+pub(crate) async fn judged(
+    state: &State,
+    actor: &Actor,
+    id: AccountId,
+    token_of: DateTime<Utc>,
+    error: CallError,
+) -> Result<Error, Error> {
+    if let Some(failed) = Failed::of(&error) {
+        let mut tx = state.db.begin(actor).await?;
+        accounts::record_failure(&mut tx, id, token_of, &failed).await?;
+        tx.commit().await?;
+    }
+    Ok(error.into())
 }

@@ -115,10 +115,10 @@ impl Db {
         (self.pool.size(), self.pool.num_idle())
     }
 
-    /// Refuses a role that row security does not bind: isolation would silently be off.
+    /// Refuses a role that row security does not bind, or that may become one: isolation would silently be off.
     pub async fn refuse_unbound_role(&self) -> Result<(), RoleProblem> {
         let unbound = sqlx::query_scalar!(
-            r#"SELECT rolsuper OR rolbypassrls AS "unbound!" FROM pg_roles WHERE rolname = current_user"#
+            r#"SELECT bool_or((rolsuper OR rolbypassrls) AND pg_has_role(current_user, oid, 'MEMBER')) AS "unbound!" FROM pg_roles"#
         )
         .fetch_one(&self.pool)
         .await?;

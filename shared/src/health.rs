@@ -5,6 +5,11 @@ use chrono::{DateTime, Utc};
 use crate::Result;
 use crate::db::PlatformTx;
 
+/// How many tokens expire within 7 days or have expired, as of the last hour.
+pub const EXPIRING_TOKENS: &str = "expiring_tokens";
+/// How many tokens Wildberries refused that were not replaced, as of the last hour.
+pub const REFUSED_TOKENS: &str = "refused_tokens";
+
 /// Rewrites the one row of the probe: a read-only or full database fails here.
 pub async fn write_probe(tx: &mut PlatformTx) -> Result<()> {
     sqlx::query!("UPDATE health_probe SET written_at = clock_timestamp()").execute(tx.conn()).await?;
@@ -25,4 +30,25 @@ pub async fn workers_seen(tx: &mut PlatformTx) -> Result<i64> {
     )
     .fetch_one(tx.conn())
     .await?)
+}
+
+/// Notes a number about the whole installation, for health checks to show.
+pub async fn measure(tx: &mut PlatformTx, name: &str, value: i64) -> Result<()> {
+    let now = tx.now().await?;
+    sqlx::query!(
+        "INSERT INTO gauges (name, value, measured_at) VALUES ($1, $2, $3)
+         ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value, measured_at = EXCLUDED.measured_at",
+        name,
+        value,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The number that was noted last under this name; zero before the first time.
+pub async fn measured(tx: &mut PlatformTx, name: &str) -> Result<i64> {
+    let value = sqlx::query_scalar!("SELECT value FROM gauges WHERE name = $1", name).fetch_optional(tx.conn()).await?;
+    Ok(value.unwrap_or(0))
 }

@@ -31,6 +31,8 @@ macro_rules! ids {
 ids! {
     /// A seller account at Wildberries, as an enterprise stored it.
     AccountId,
+    /// Something that somebody of an enterprise has to know.
+    AlarmId,
     /// A storage place with a code that a scanner reads.
     CellId,
     /// A line of a history.

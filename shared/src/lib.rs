@@ -30,6 +30,7 @@ pub mod wildberries;
 
 // The domain.
 pub mod accounts;
+pub mod alarms;
 pub mod api_keys;
 pub mod enterprises;
 pub mod inventory;

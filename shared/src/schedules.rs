@@ -45,6 +45,33 @@ pub async fn set<J: Job>(
     Ok(())
 }
 
+/// Stops the timers whose payload contains this, until [`resume`].
+pub async fn pause(tx: &mut EnterpriseTx, payload: &Value) -> Result<()> {
+    let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
+    sqlx::query!(
+        "UPDATE schedules SET paused_at = $3 WHERE enterprise_id = $1 AND payload @> $2 AND paused_at IS NULL",
+        enterprise_id as _,
+        payload,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Has the timers whose payload contains this go on.
+pub async fn resume(tx: &mut EnterpriseTx, payload: &Value) -> Result<()> {
+    let enterprise_id = tx.enterprise_id();
+    sqlx::query!(
+        "UPDATE schedules SET paused_at = NULL WHERE enterprise_id = $1 AND payload @> $2 AND paused_at IS NOT NULL",
+        enterprise_id as _,
+        payload,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// The installation's own timer.
 pub async fn set_platform<J: Job>(tx: &mut PlatformTx, job: &J, every: std::time::Duration) -> Result<()> {
     let now = tx.now().await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::accounts;
+use shared::accounts::{self, Failed};
 use shared::db::Db;
 use shared::ids::AccountId;
 use shared::jobs::{JobRow, lease};
@@ -61,20 +61,18 @@ impl Ctx {
         Ok(self.wildberries.seller(token))
     }
 
-    /// What a failed call means for the job. A token that Wildberries does not accept blocks its account, so that no
-    /// further call is made with it.
+    /// What a failed call means for the job. It is noted at its account; a token that Wildberries does not accept blocks
+    /// the account, so that no further call is made with it.
     pub async fn judge(&self, row: &JobRow, account_id: AccountId, error: CallError) -> Error {
-        if matches!(
-            error,
-            CallError::Unauthorized { .. } | CallError::Forbidden { .. } | CallError::PaymentRequired { .. }
-        ) {
-            let reason = error.to_string();
-            let blocking = async {
+        if let Some(failed) = Failed::of(&error) {
+            // The token was read after the job was claimed: one that was stored since then is not judged.
+            let token_of = row.run_at - lease::LEASE;
+            let recording = async {
                 let mut tx = self.db.begin(&row.actor()?).await?;
-                accounts::block(&mut tx, account_id, &reason).await?;
+                accounts::record_failure(&mut tx, account_id, token_of, &failed).await?;
                 tx.commit().await
             };
-            if let Err(database) = blocking.await {
+            if let Err(database) = recording.await {
                 return database;
             }
         }

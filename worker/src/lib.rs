@@ -3,6 +3,7 @@
 //! `registry` names every job. `runner` runs one; `queue` brings ids from Redis to it, `relay` brings rows to Redis,
 //! `timers` makes promises by the clock, `presence` shows that the process lives, `process` starts and stops it all.
 
+mod accounts;
 pub mod ctx;
 pub mod health;
 pub mod mail;
@@ -20,6 +21,7 @@ pub mod timers;
 mod translate;
 pub mod users;
 
+use shared::accounts::{TellOfSharedSeller, WatchTokens};
 use shared::printing::RunLane;
 use shared::supplies::{DeliverSupply, PublishSupply, SetShipping};
 use shared::sync::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
@@ -37,6 +39,9 @@ pub fn registry() -> Registry {
         // People.
         .job::<SendLetter>()
         .job::<users::PruneSignIns>()
+        // Seller accounts.
+        .job::<WatchTokens>()
+        .job::<TellOfSharedSeller>()
         // What Wildberries knows.
         .job::<PullCatalogue>()
         .job::<PullWarehouses>()

@@ -1,9 +1,10 @@
 //! WB Assistant's background worker.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use shared::config::{Config, Program};
+use shared::config::{self, Config, ConfigProblems, Program};
 use shared::jobs::{Queue, QueueNames};
 use shared::telemetry::{self, chain};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -35,13 +36,13 @@ fn main() -> ExitCode {
     // Before anything speaks TLS: several crates could bring a provider of their own. It is only refused when one is there.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let Command::Run { queues } = Arguments::parse().command;
+    if let Err(problems) = config::hide_secrets() {
+        return misconfigured(&problems);
+    }
     telemetry::start();
     let config = match Config::from_env(Program::Worker) {
         Ok(config) => config,
-        Err(problems) => {
-            error!("{problems}");
-            return ExitCode::from(EX_CONFIG);
-        }
+        Err(problems) => return misconfigured(&problems),
     };
     let queues = if queues.is_empty() { config.worker_queues.clone() } else { queues };
     let runtime =
@@ -59,11 +60,21 @@ fn main() -> ExitCode {
             error!("{}", chain(&failure));
             let wrong = matches!(
                 failure,
-                Failure::Environment(shared::Error::Invalid { .. }) | Failure::Role(shared::db::RoleProblem::Unbound)
+                Failure::Environment(shared::Error::Invalid { .. })
+                    | Failure::Role(shared::db::RoleProblem::Unbound)
+                    | Failure::Configuration(_)
+                    | Failure::Keys(_)
             );
             if wrong { ExitCode::from(EX_CONFIG) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// One line per problem, for whoever set it up.
+fn misconfigured(problems: &ConfigProblems) -> ExitCode {
+    // Nobody is left to be told if this does not arrive.
+    drop(writeln!(std::io::stderr(), "worker: {problems}"));
+    ExitCode::from(EX_CONFIG)
 }
 
 async fn run(config: &Config, queues: Vec<Queue>) -> Result<(), Failure> {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::config::{Config, Mode};
+use shared::config::{self, Config, ConfigProblems, Mode};
 use shared::db::{Db, DbOptions, RoleProblem, SchemaProblem};
 use shared::jobs::{Bell, Pusher, Queue, QueueNames, run_bell};
+use shared::seal::{self, UnknownKeys};
 use shared::telemetry::chain;
 use shared::wildberries::{Budget, Client};
 use tokio::task::JoinSet;
@@ -37,6 +38,12 @@ pub enum Failure {
     /// Something in the environment is wrong.
     #[error(transparent)]
     Environment(#[from] shared::Error),
+    /// Redis is not set up as it must be.
+    #[error(transparent)]
+    Configuration(#[from] ConfigProblems),
+    /// Rows are sealed under keys that are not there.
+    #[error(transparent)]
+    Keys(#[from] UnknownKeys),
     /// The database's schema does not fit.
     #[error(transparent)]
     Schema(#[from] SchemaProblem),
@@ -129,6 +136,8 @@ async fn open(config: &Config, bell: Bell) -> Result<Db, Failure> {
     let db = Db::open(&config.database_url, &options)?.with_bell(bell);
     db.wait_for_schema(SCHEMA_PATIENCE).await?;
     db.refuse_unbound_role().await?;
+    config::refuse_forgetful_redis(config).await?;
+    seal::refuse_unknown_keys(&db, &config.keyring).await??;
     Ok(db)
 }
 

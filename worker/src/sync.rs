@@ -14,7 +14,7 @@ use shared::sync::{
     self, Counters, PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses, SyncKind,
 };
 use shared::wildberries::{CallError, CardsCursor, Order, OrderStatuses, Seller, Unreadable};
-use shared::{Error, Result, products, warehouses};
+use shared::{Error, Result, accounts, products, warehouses};
 use tokio::time::Instant;
 
 use crate::ctx::Ctx;
@@ -112,6 +112,7 @@ impl<'a> Pull<'a> {
     /// Everything was read: the run is finished; a timer's pull leaves a line if it found something.
     async fn end(self, cursor: Option<serde_json::Value>) -> Result<()> {
         let mut tx = self.tx().await?;
+        accounts::note_success(&mut tx, self.account_id).await?;
         match self.run {
             Some(run) => sync::finish(&mut tx, run, None).await?,
             None if self.found.added + self.found.changed + self.found.failed > 0 => {

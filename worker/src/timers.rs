@@ -1,10 +1,11 @@
-//! Timers are rows: whoever moves one forward promises its job in the same transaction. And the engine's own timer:
-//! deleting what ended long ago.
+//! Timers are rows: whoever moves one forward promises its job in the same transaction. And the installation's own timers:
+//! deleting what ended long ago, looking at tokens.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use shared::accounts::WatchTokens;
 use shared::db::Db;
 use shared::jobs::{Job, JobRow, Queue, lease};
 use shared::telemetry::chain;
@@ -22,6 +23,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// Due, but neither ours nor to be taken now: another replica has it, or its enterprise is suspended.
 const NOT_OURS: Duration = Duration::from_millis(250);
 const PRUNE_EVERY: Duration = Duration::from_hours(1);
+const WATCH_TOKENS_EVERY: Duration = Duration::from_hours(1);
 const PRUNE_AT_ONCE: i64 = 1000;
 
 /// Fires timers until it is stopped.
@@ -63,10 +65,11 @@ pub async fn fire_due(db: &Db, registry: &Registry) -> Result<Duration> {
     })
 }
 
-/// Sets the timers of the engine itself.
+/// Sets the timers of the installation itself.
 pub async fn set_own(db: &Db) -> Result<()> {
     let mut tx = db.platform().await?;
     schedules::set_platform(&mut tx, &PruneJobs {}, PRUNE_EVERY).await?;
+    schedules::set_platform(&mut tx, &WatchTokens {}, WATCH_TOKENS_EVERY).await?;
     tx.commit().await
 }
 

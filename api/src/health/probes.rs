@@ -83,17 +83,20 @@ pub async fn resources(db: &Db) -> Vec<Check> {
     checks
 }
 
-async fn ask_database(db: &Db) -> Result<[Check; 3]> {
+async fn ask_database(db: &Db) -> Result<[Check; 4]> {
     let mut tx: PlatformTx = db.platform().await?;
     let before = Utc::now();
     let theirs = health::database_time(&mut tx).await?;
     let ours = before + (Utc::now() - before) / 2;
     let ages = jobs::ages(&mut tx).await?;
     let workers = health::workers_seen(&mut tx).await?;
+    let expiring = health::measured(&mut tx, health::EXPIRING_TOKENS).await?;
+    let refused = health::measured(&mut tx, health::REFUSED_TOKENS).await?;
     tx.commit().await?;
     Ok([
         clock(theirs, ours),
         queues(&ages, theirs),
+        tokens(expiring, refused),
         check("workers", if workers > 0 { Word::Ok } else { Word::Crit }, format!("{workers} seen")),
     ])
 }
@@ -109,6 +112,12 @@ fn queues(ages: &[QueueAge], now: DateTime<Utc>) -> Check {
     let each: Vec<_> =
         ages.iter().map(|age| format!("{}: {} due, oldest {} s", age.queue.name(), age.due, seconds(age))).collect();
     check("queues", graded(oldest, 120, 900), each.join("; "))
+}
+
+/// Over all enterprises: whose they are is told to their owners, as alarms.
+fn tokens(expiring: i64, refused: i64) -> Check {
+    let state = if expiring + refused > 0 { Word::Warn } else { Word::Ok };
+    check("tokens", state, format!("{expiring} expire within 7 days, {refused} refused"))
 }
 
 fn pool(db: &Db) -> Check {
@@ -155,7 +164,7 @@ fn check(name: &str, state: Word, value: impl Into<String>) -> Check {
     Check { name: name.to_owned(), state, value: Some(value.into()) }
 }
 
-fn noted(code: &'static str, error: &dyn std::error::Error) -> &'static str {
+fn noted(code: &'static str, error: &(dyn std::error::Error + 'static)) -> &'static str {
     tracing::warn!(code, "A health check failed: {}", telemetry::chain(error));
     code
 }

@@ -206,7 +206,8 @@ pub fn render(error: &poem::Error, place: &Place) -> Response {
     if told.status.is_server_error() {
         tracing::error!(code, "{}", cause(error));
     } else {
-        tracing::debug!(code, "{error}");
+        // What was wrong with the request is told to whoever sent it: it may repeat what was sent.
+        tracing::debug!(code, "Refused");
     }
     respond(told, &place.request_id, &place.allowed_methods)
 }

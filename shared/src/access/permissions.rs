@@ -157,6 +157,10 @@ permissions! {
     PrintLabels = "printing:print", Own => [Administrator, Manager, Storekeeper, Picker];
     /// Add printers.
     ManagePrinters = "printers:manage", Enterprise => [Administrator];
+    /// See alarms.
+    ReadAlarms = "alarms:read", Enterprise => [Administrator, Manager, Viewer];
+    /// Say that an alarm was seen.
+    AcknowledgeAlarms = "alarms:acknowledge", Enterprise => [Administrator, Manager];
     /// See jobs.
     ReadJobs = "jobs:read", Enterprise => [Administrator, Manager];
     /// Take jobs back.

@@ -1,6 +1,12 @@
 //! What the environment says, read once; every problem is reported in one message, no value is printed.
 //!
-//! Secrets have a `*_FILE` twin that names a file; setting both is refused. There are no defaults for secrets.
+//! Secrets have a `*_FILE` twin that names a file; setting both is refused. There are no defaults for secrets, and weak or
+//! published ones are refused: `secrets` knows which, `checks` asks it. `environ` takes them out of the process's environment.
+
+mod checks;
+mod durability;
+mod environ;
+mod secrets;
 
 mod door;
 
@@ -9,9 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use url::Url;
 
 use crate::jobs::Queue;
@@ -19,6 +23,9 @@ use crate::seal::Keyring;
 use crate::wildberries::Hosts;
 
 pub use door::{Allowance, Door, Origins, Rate, RateLimits, TrustedProxies};
+pub use durability::refuse_forgetful_redis;
+pub use environ::hide_secrets;
+use secrets::Known;
 
 /// Everything that can be set, in the order of `.env.prod.example`: name and meaning. A contract test compares the two.
 pub const VARIABLES: &[(&str, &str)] = &[
@@ -54,6 +61,9 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("LOG_FORMAT", "json or text"),
     ("RUST_LOG", "log filter, for example info"),
 ];
+
+/// Which of them are secrets: each may be given as a file, `NAME_FILE`. The keys that seal come as a file only.
+pub const SECRETS: &[&str] = &["DATABASE_URL", "REDIS_URL", "JWT_KEYS", "WB_KEK", "SMTP_PASSWORD", "HEALTH_TOKEN"];
 
 /// Demo or real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +167,7 @@ pub enum Program {
 
 /// All that is wrong with the environment.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment is not complete:\n  {}", .0.join("\n  "))]
+#[error("the configuration is refused:\n  {}", .0.join("\n  "))]
 pub struct ConfigProblems(pub Vec<String>);
 
 impl Config {
@@ -168,21 +178,22 @@ impl Config {
 
     /// Reads from anywhere.
     pub fn read(program: Program, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
-        let mut reader = Reader { variable: &variable, problems: Vec::new() };
+        let mut reader = Reader::new(&variable);
         let mode = reader.one_of("WB_ENV", &[("production", Mode::Production), ("demo", Mode::Demo)], Mode::Production);
+        reader.mode = mode;
         let jwt_keys = if program == Program::Api { reader.jwt_keys() } else { Vec::new() };
         let limit_scale = reader.parsed("WB_LIMIT_SCALE", 1.0);
         if mode == Mode::Production && (limit_scale - 1.0_f64).abs() > f64::EPSILON {
             reader.problems.push("WB_LIMIT_SCALE: only the demo may scale Wildberries' limits".to_owned());
         }
         let config = (
-            reader.secret("DATABASE_URL"),
-            reader.secret("REDIS_URL"),
+            reader.database_url(),
+            reader.redis_url(),
             reader.keyring(),
             Hosts {
-                common: reader.host("WB_BASE_URL_COMMON", "https://common-api.wildberries.ru", mode),
-                content: reader.host("WB_BASE_URL_CONTENT", "https://content-api.wildberries.ru", mode),
-                marketplace: reader.host("WB_BASE_URL_MARKETPLACE", "https://marketplace-api.wildberries.ru", mode),
+                common: reader.host("WB_BASE_URL_COMMON", "https://common-api.wildberries.ru"),
+                content: reader.host("WB_BASE_URL_CONTENT", "https://content-api.wildberries.ru"),
+                marketplace: reader.host("WB_BASE_URL_MARKETPLACE", "https://marketplace-api.wildberries.ru"),
             },
         );
         let (poll_orders, poll_statuses) =
@@ -191,14 +202,14 @@ impl Config {
         let worker_listen = reader.parsed("WORKER_LISTEN", SocketAddr::from(([0, 0, 0, 0], 9101)));
         let worker_queues = reader.queues();
         let worker_concurrency = reader.concurrency();
-        let print_allowed_cidrs =
-            reader.text("PRINT_ALLOWED_CIDRS").unwrap_or_else(|| "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16".to_owned());
+        let print_allowed_cidrs = reader.print_allowed_cidrs();
         let require_second_factor =
             reader.one_of("REQUIRE_SECOND_FACTOR", &[("on", true), ("off", false)], mode == Mode::Production);
         let public_url = reader.public_url(mode);
         let mail = reader.text("SMTP_HOST").is_some();
         let smtp = if program == Program::Worker { reader.smtp(mode) } else { None };
-        let health_token = reader.optional_secret("HEALTH_TOKEN");
+        let health_token = reader.health_token();
+        reader.log_filter();
         let docs = reader.one_of("API_DOCS", &[("on", true), ("off", false)], true);
         let door = Door::read(&mut reader);
         let problems = reader.problems;
@@ -234,21 +245,39 @@ impl Config {
 /// The address of the database alone, for `migrate` and `admin`.
 pub fn database_url() -> Result<SecretString, ConfigProblems> {
     let variable = |name: &str| std::env::var(name).ok();
-    let mut reader = Reader { variable: &variable, problems: Vec::new() };
+    let mut reader = Reader::new(&variable);
     reader.secret("DATABASE_URL").ok_or(ConfigProblems(reader.problems))
 }
 
 /// Where people's clients are, for `admin`.
 pub fn public_url() -> Result<Option<Url>, ConfigProblems> {
     let variable = |name: &str| std::env::var(name).ok();
-    let mut reader = Reader { variable: &variable, problems: Vec::new() };
+    let mut reader = Reader::new(&variable);
     let url = reader.public_url(Mode::Demo);
     if reader.problems.is_empty() { Ok(url) } else { Err(ConfigProblems(reader.problems)) }
 }
 
+/// The address of the database and the keys that seal, for rotating them.
+pub fn database_url_and_keyring() -> Result<(SecretString, Keyring), ConfigProblems> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let mut reader = Reader::new(&variable);
+    match (reader.secret("DATABASE_URL"), reader.keyring()) {
+        (Some(database_url), Some(keyring)) if reader.problems.is_empty() => Ok((database_url, keyring)),
+        _ => Err(ConfigProblems(reader.problems)),
+    }
+}
+
 struct Reader<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
+    mode: Mode,
+    known: Known,
     problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { variable, mode: Mode::Production, known: Known::default(), problems: Vec::new() }
+    }
 }
 
 impl Reader<'_> {
@@ -258,7 +287,7 @@ impl Reader<'_> {
 
     fn optional_secret(&mut self, name: &str) -> Option<SecretString> {
         let file = format!("{name}_FILE");
-        match (self.text(name), self.text(&file)) {
+        let secret = match (self.text(name), self.text(&file)) {
             (Some(_), Some(_)) => {
                 self.problems.push(format!("{name} and {file} are both set: set one"));
                 None
@@ -266,7 +295,8 @@ impl Reader<'_> {
             (Some(value), None) => Some(SecretString::from(value)),
             (None, Some(path)) => self.file(&file, &path),
             (None, None) => None,
-        }
+        };
+        secret.filter(|secret| self.is_its_own(name, secret))
     }
 
     fn secret(&mut self, name: &str) -> Option<SecretString> {
@@ -280,47 +310,16 @@ impl Reader<'_> {
 
     fn file(&mut self, name: &str, path: &str) -> Option<SecretString> {
         match std::fs::read_to_string(PathBuf::from(path)) {
+            Ok(text) if text.trim().is_empty() => {
+                self.problems.push(format!("{name}: the file is empty"));
+                None
+            }
             Ok(text) => Some(SecretString::from(text.trim().to_owned())),
             Err(error) => {
                 self.problems.push(format!("{name}: the file cannot be read ({})", error.kind()));
                 None
             }
         }
-    }
-
-    fn keyring(&mut self) -> Option<Keyring> {
-        let Some(path) = self.text("WB_KEK_FILE") else {
-            self.problems.push("WB_KEK_FILE is missing".to_owned());
-            return None;
-        };
-        let text = self.file("WB_KEK_FILE", &path)?;
-        Keyring::parse(&text).map_err(|problem| self.problems.push(format!("WB_KEK_FILE: {problem}"))).ok()
-    }
-
-    fn jwt_keys(&mut self) -> Vec<JwtKey> {
-        let Some(text) = self.secret("JWT_KEYS") else { return Vec::new() };
-        let mut keys = Vec::new();
-        for (index, pair) in text.expose_secret().split(',').enumerate() {
-            match pair.trim().split_once(':') {
-                Some((id, secret)) if !id.is_empty() && secret.len() >= 32 => {
-                    keys.push(JwtKey { id: id.to_owned(), secret: SecretString::from(secret.to_owned()) });
-                }
-                _ => self
-                    .problems
-                    .push(format!("JWT_KEYS: entry {} is not kid:secret with at least 32 characters", index + 1)),
-            }
-        }
-        keys
-    }
-
-    fn host(&mut self, name: &str, default: &str, mode: Mode) -> Url {
-        let text = self.text(name).unwrap_or_else(|| default.to_owned());
-        match Url::parse(&text) {
-            Ok(url) if url.scheme() == "https" || (mode == Mode::Demo && url.scheme() == "http") => return url,
-            Ok(_) => self.problems.push(format!("{name}: must be https (plain http only with WB_ENV=demo)")),
-            Err(_) => self.problems.push(format!("{name}: is not an address")),
-        }
-        Url::parse(default).expect("defaults are addresses")
     }
 
     fn public_url(&mut self, mode: Mode) -> Option<Url> {
@@ -350,7 +349,10 @@ impl Reader<'_> {
         };
         let port = self.parsed("SMTP_PORT", port);
         let credentials = match (self.text("SMTP_USER"), self.optional_secret("SMTP_PASSWORD")) {
-            (Some(user), Some(password)) => Some((user, password)),
+            (Some(user), Some(password)) => {
+                self.is_its_own("SMTP_PASSWORD", &password);
+                Some((user, password))
+            }
             (None, None) => None,
             (Some(_), None) => {
                 self.problems.push("SMTP_PASSWORD (or SMTP_PASSWORD_FILE) is missing beside SMTP_USER".to_owned());
@@ -403,7 +405,7 @@ impl Reader<'_> {
         for name in text.split(',').map(str::trim) {
             match name.parse() {
                 Ok(queue) => queues.push(queue),
-                Err(problem) => self.problems.push(format!("WORKER_QUEUES: {problem}")),
+                Err(_) => self.problems.push("WORKER_QUEUES: names no queue: sync, import, print, default".to_owned()),
             }
         }
         queues
@@ -428,48 +430,5 @@ impl Reader<'_> {
     }
 }
 
-/// A strong random secret, for set-up: 32 bytes in base64.
-pub fn random_secret() -> SecretString {
-    let mut bytes = [0_u8; 32];
-    rand::RngCore::fill_bytes(&mut rand::rng(), &mut bytes);
-    SecretString::from(STANDARD.encode(bytes))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn problems(program: Program, set: &[(&str, &str)]) -> String {
-        let variable = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        Config::read(program, variable).expect_err("is not complete").to_string()
-    }
-
-    #[test]
-    fn half_a_mail_server_is_refused_and_mail_is_not_sent_in_the_open() {
-        let set = [("SMTP_HOST", "mail.example.org"), ("SMTP_USER", "wb"), ("SMTP_TLS", "none")];
-        let text = problems(Program::Worker, &set);
-        for name in ["SMTP_PASSWORD", "SMTP_FROM", "SMTP_TLS"] {
-            assert!(text.contains(name), "{name} is not named in {text}");
-        }
-        assert!(!problems(Program::Api, &set).contains("SMTP"), "the API sends nothing");
-        assert!(problems(Program::Api, &[("PUBLIC_URL", "http://wb.example.org")]).contains("PUBLIC_URL"));
-        let here = [("SMTP_HOST", "localhost"), ("SMTP_TLS", "none"), ("SMTP_FROM", "wb@example.org")];
-        assert!(!problems(Program::Worker, &here).contains("SMTP"));
-    }
-
-    #[test]
-    fn everything_that_is_missing_is_named_at_once_and_no_value_is_shown() {
-        let problems = Config::read(Program::Api, |name| match name {
-            "WB_BASE_URL_CONTENT" => Some("http://somewhere".to_owned()),
-            "WORKER_QUEUES" => Some("sync,letters".to_owned()),
-            "JWT_KEYS" => Some("k1:tooshort".to_owned()),
-            _ => None,
-        })
-        .expect_err("is not complete");
-        let text = problems.to_string();
-        for name in ["DATABASE_URL", "REDIS_URL", "WB_KEK_FILE", "JWT_KEYS", "WB_BASE_URL_CONTENT", "WORKER_QUEUES"] {
-            assert!(text.contains(name), "{name} is not named in {text}");
-        }
-        assert!(!text.contains("tooshort") && !text.contains("somewhere"));
-    }
-}
+mod tests;

@@ -141,6 +141,13 @@ pub async fn change(tx: &mut EnterpriseTx, id: EnterpriseId, change: &Change) ->
     get(tx, id).await
 }
 
+/// Every enterprise whose people may work, oldest first: for jobs of the installation itself.
+pub async fn active(tx: &mut PlatformTx) -> Result<Vec<EnterpriseId>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM enterprises WHERE status = 'active' ORDER BY id")
+        .fetch_all(tx.conn())
+        .await?)
+}
+
 /// Every enterprise of the installation, oldest first.
 pub async fn list_all(
     tx: &mut PlatformTx,

@@ -127,6 +127,18 @@ impl EnterpriseTx {
     }
 }
 
+impl EnterpriseTx {
+    /// Promises a job in another enterprise, as the installation: nothing in it may tell who promised it.
+    pub(crate) async fn enqueue_for<J: Job>(&mut self, enterprise_id: EnterpriseId, job: &J) -> Result<Promised> {
+        let now = self.now().await?;
+        let promised = store::insert(self.conn(), Some(enterprise_id), job, "platform", now, now).await?;
+        if promised.new {
+            self.ring_on_commit(Ring { job_id: promised.job_id, queue: J::QUEUE });
+        }
+        Ok(promised)
+    }
+}
+
 impl PlatformTx {
     /// Promises a job of the installation itself.
     pub async fn enqueue<J: Job>(&mut self, job: &J) -> Result<Promised> {

@@ -17,10 +17,9 @@ use super::{Hosts, Seller, SellerToken};
 use crate::{Error, Result};
 
 const USER_AGENT: &str = concat!("wb-assistant/", env!("CARGO_PKG_VERSION"));
-const CONNECT: Duration = Duration::from_secs(10);
-const READ: Duration = Duration::from_secs(30);
-const WHOLE_CALL: Duration = Duration::from_mins(1);
-const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
+const CONNECT: Duration = Duration::from_secs(5);
+const WHOLE_CALL: Duration = Duration::from_secs(30);
+const LARGEST_ANSWER: usize = 20 * 1024 * 1024;
 const RETRIES_OF_A_READ: u32 = 2;
 /// A job has 90 seconds: a read that already took this long is not repeated.
 const RETRY_WITHIN: Duration = Duration::from_secs(25);
@@ -50,7 +49,6 @@ impl Client {
         let http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT)
-            .read_timeout(READ)
             .timeout(WHOLE_CALL)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
@@ -207,7 +205,7 @@ impl Seller {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > LARGEST_ANSWER {
-                return Err(CallError::Unreadable { why: "it is larger than 32 MiB".to_owned() });
+                return Err(CallError::Unreadable { why: "it is larger than 20 MiB".to_owned() });
             }
             body.extend_from_slice(&chunk);
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::token::Category;
+use crate::telemetry::redacted;
 use crate::{Error, Refusal};
 
 /// Their text, kept for people, is cut to this.
@@ -119,7 +120,42 @@ impl CallError {
 
     /// Whether the account should not be used until somebody looked at its token.
     pub fn blocks_the_account(&self) -> bool {
-        matches!(self, Self::Unauthorized { .. } | Self::PaymentRequired { .. })
+        matches!(self, Self::Unauthorized { .. } | Self::Forbidden { .. } | Self::PaymentRequired { .. })
+    }
+
+    /// What may be logged of it: everything but their words, which may hold anything.
+    pub fn fact(&self) -> String {
+        match (self, self.word()) {
+            (
+                Self::Unauthorized { .. }
+                | Self::PaymentRequired { .. }
+                | Self::Forbidden { .. }
+                | Self::NotFound { .. }
+                | Self::Refused { .. },
+                Some(word),
+            ) => format!("Wildberries refused the call: {word}"),
+            _ => self.to_string(),
+        }
+    }
+
+    /// What is kept of a failed call: a word of ours. Nothing where no call was made.
+    pub fn word(&self) -> Option<&'static str> {
+        match self {
+            Self::Unauthorized { .. } => Some("unauthorized"),
+            Self::PaymentRequired { .. } => Some("payment_required"),
+            Self::Forbidden { .. } => Some("forbidden"),
+            Self::NotFound { .. } => Some("not_found"),
+            Self::Refused { .. } => Some("refused"),
+            Self::Throttled { .. } => Some("throttled"),
+            Self::Unreachable { .. } => Some("unreachable"),
+            Self::Server { .. } => Some("server_error"),
+            Self::Unreadable { .. } => Some("unreadable"),
+            Self::Budget { .. }
+            | Self::BreakerOpen { .. }
+            | Self::LacksCategory(_)
+            | Self::ReadOnly
+            | Self::TooMany { .. } => None,
+        }
     }
 
     /// Their code, if they refused with one.
@@ -221,9 +257,11 @@ impl Envelope {
     }
 }
 
-/// Text of others: without control characters and not too long.
+/// Text of others: without anything that looks like a secret (an answer may repeat our own header), without control
+/// characters and not too long.
 fn cut(text: &str) -> String {
-    text.chars()
+    redacted(text)
+        .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(LONGEST_DETAIL)
         .collect::<String>()

@@ -4,7 +4,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -181,6 +181,12 @@ struct Claims {
     t: Option<bool>,
 }
 
+/// The token as it is stored and sent: without the spaces and line ends that come along when it is pasted.
+pub fn trimmed(token: SecretString) -> SecretString {
+    let text = token.expose_secret();
+    if text.trim().len() == text.len() { token } else { SecretString::from(text.trim().to_owned()) }
+}
+
 /// Reads the token's claims without asking anybody. Spaces around it do not matter.
 pub fn decode(token: &SecretString) -> Result<TokenFacts, TokenProblem> {
     let token = token.expose_secret().trim();
@@ -214,7 +220,9 @@ pub fn decode(token: &SecretString) -> Result<TokenFacts, TokenProblem> {
         kind,
         categories,
         read_only: categories & (1 << READ_ONLY_BIT) != 0,
+        // Four digits of a year: what reads our answers must be able to read the time.
         expires_at: DateTime::from_timestamp(claims.exp, 0)
+            .filter(|expires_at| expires_at.year() <= 9999)
             .ok_or(TokenProblem::Malformed("its expiry is out of range"))?,
         test: claims.t.unwrap_or(false) || kind == TokenKind::Test,
     })
@@ -242,6 +250,16 @@ mod tests {
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(seconds, 0).expect("in range")
+    }
+
+    static_assertions::assert_not_impl_any!(SellerToken: std::fmt::Display, serde::Serialize, serde::de::DeserializeOwned);
+
+    #[test]
+    fn a_token_is_never_printed() {
+        let token = token(26, 3, 2_000_000_000);
+        let facts = decode(&token).expect("a good token");
+        let printed = format!("{:?} {:?}", facts.seller_token(token.clone()), token);
+        assert!(printed.contains(SELLER) && !printed.contains("eyJ"), "{printed}");
     }
 
     #[test]

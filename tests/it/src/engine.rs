@@ -112,7 +112,8 @@ impl Engine {
             servers.template(&migrations, async |url| stack::servers::migrate(url, &migrations).await).await?;
         let database = servers.fresh_database(&template).await?;
         let url = servers.database_url(Role::Worker, &database);
-        let config = crate::config(Program::Worker, &url, &servers.redis_url(0), "http://127.0.0.1:1", &[])?;
+        let secrets = crate::secrets()?;
+        let config = crate::config(Program::Worker, &secrets, &url, &servers.redis_url(0), "http://127.0.0.1:1", &[])?;
         let pusher = Pusher::new(&config.redis_url, QueueNames::default())?;
         let (bell, rings) = Bell::new(1024);
         tokio::spawn(run_bell(rings, pusher.clone()));

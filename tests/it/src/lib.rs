@@ -1,6 +1,7 @@
 //! What the suite stands on: the API on a port, jobs run in this process without Redis, the simulator, a virtual printer,
 //! a database of its own as the roles of production, and a clock that stands until it is moved.
 
+pub mod answers;
 pub mod engine;
 mod mail;
 pub mod people;
@@ -15,14 +16,15 @@ use secrecy::{ExposeSecret, SecretString};
 use shared::clock::{Clock, SetClock};
 use shared::config::{Config, Program};
 use shared::db::{Db, DbOptions};
-use shared::jobs::Queue;
+use shared::jobs::{Job, Queue};
 use shared::wildberries::{Budget, Client as Wildberries};
 use sqlx::{Connection, PgConnection};
 use stack::printer::VirtualPrinter;
+use stack::programs::{Environment, Secrets};
 use stack::{Client, Durability, Role, Servers};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use wildberries::{Limits, Simulator};
+use wildberries::{Limits, Simulator, TokenSpec};
 use worker::printing::transport::{AllowList, Timeouts};
 use worker::{Ctx, Ran};
 
@@ -45,6 +47,7 @@ pub struct TestApp {
     pub clock: SetClock,
     /// What jobs use.
     pub ctx: Ctx,
+    secrets: Secrets,
     api: Db,
     servers: Servers,
     database: String,
@@ -83,7 +86,8 @@ impl TestApp {
         let printer = VirtualPrinter::start(stack::printer::Options::default()).await?;
         let clock = SetClock::at(chrono::Utc::now());
         let url = servers.database_url(Role::Api, &database);
-        let config = config(Program::Api, &url, &servers.redis_url(0), &simulator.url(), variables)?;
+        let secrets = secrets()?;
+        let config = config(Program::Api, &secrets, &url, &servers.redis_url(0), &simulator.url(), variables)?;
         let budget = Budget::unlimited();
         let wildberries = Wildberries::new(config.hosts.clone(), budget)?;
         let api = open(&url, &clock)?;
@@ -98,7 +102,7 @@ impl TestApp {
             poll: Duration::from_millis(5),
         };
         let (url, serving) = serve(::api::State::new(api.clone(), config, wildberries)).await?;
-        Ok(Self { url, simulator, printer, clock, ctx, api, servers, database, serving })
+        Ok(Self { url, simulator, printer, clock, ctx, secrets, api, servers, database, serving })
     }
 
     /// One more process of the API.
@@ -108,12 +112,22 @@ impl TestApp {
 
     /// One more process of the API, with these variables set otherwise.
     pub async fn replica_with(&self, variables: &[(&str, &str)]) -> Result<Replica> {
-        let database_url = self.servers.database_url(Role::Api, &self.database);
-        let config = config(Program::Api, &database_url, &self.servers.redis_url(0), &self.simulator.url(), variables)?;
+        let config = self.told(variables)?;
         let wildberries = Wildberries::new(config.hosts.clone(), Budget::unlimited())?;
         let db = open(config.database_url.expose_secret(), &self.clock)?;
         let (url, serving) = serve(::api::State::new(db, config, wildberries)).await?;
         Ok(Replica { url, serving })
+    }
+
+    /// What another process of the API is told here: the same secrets, and these variables otherwise.
+    fn told(&self, variables: &[(&str, &str)]) -> Result<Config> {
+        let url = self.servers.database_url(Role::Api, &self.database);
+        config(Program::Api, &self.secrets, &url, &self.servers.redis_url(0), &self.simulator.url(), variables)
+    }
+
+    /// The one line of the file with the keys that seal.
+    pub fn kek(&self) -> &str {
+        &self.secrets.kek
     }
 
     /// The database as the API sees it.
@@ -142,7 +156,41 @@ impl TestApp {
 
     /// A new enterprise with a connected shop.
     pub async fn shop(&self) -> Result<Shop<'_>> {
-        Shop::open(self).await
+        Shop::open(self, &TokenSpec::default()).await
+    }
+
+    /// The same with a token of one's own.
+    pub async fn shop_with(&self, token: &TokenSpec) -> Result<Shop<'_>> {
+        Shop::open(self, token).await
+    }
+
+    /// Has a job of the installation itself run.
+    pub async fn promise(&self, job: &impl Job) -> Result<()> {
+        let mut tx = self.ctx.db.platform().await?;
+        tx.enqueue(job).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// The address of this world's database for a role.
+    pub fn database_url(&self, role: Role) -> String {
+        self.servers.database_url(role, &self.database)
+    }
+
+    /// What a program of the product is told in this world; its files lie in the folder.
+    pub fn environment(&self, folder: &Path, role: Role) -> Result<Environment> {
+        let (secrets, kek_file) = Secrets::of(folder)?;
+        std::fs::write(&kek_file, self.kek())?;
+        Ok(Environment {
+            database_url: self.database_url(role),
+            redis_url: self.redis_url(),
+            wildberries_url: self.simulator.url(),
+            kek_file,
+            jwt_keys: secrets.jwt_keys,
+            health_token: secrets.health_token,
+            further: [("API_LISTEN", "127.0.0.1:0"), ("WORKER_LISTEN", "127.0.0.1:0")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        })
     }
 
     /// Runs every job that is due until none is.
@@ -209,28 +257,38 @@ fn open(url: &str, clock: &SetClock) -> Result<Db> {
     Ok(Db::open(&SecretString::from(url.to_owned()), &options)?.with_clock(Clock::Set(clock.clone())))
 }
 
+/// Strong ones, as `deploy/setup` writes them.
+fn secrets() -> Result<Secrets> {
+    let folder = std::env::temp_dir().join(format!("wb-it-{}", shared::ids::JobId::new()));
+    std::fs::create_dir(&folder)?;
+    let secrets = Secrets::of(&folder);
+    std::fs::remove_dir_all(&folder)?;
+    Ok(secrets?.0)
+}
+
 fn config(
     program: Program,
+    secrets: &Secrets,
     database_url: &str,
     redis_url: &str,
     simulator: &str,
     variables: &[(&str, &str)],
 ) -> Result<Config> {
-    let keys = std::env::temp_dir().join(format!("wb-it-{}.kek", shared::ids::JobId::new()));
-    std::fs::write(&keys, format!("k1:{}=", "A".repeat(43)))?;
+    let kek_file = std::env::temp_dir().join(format!("wb-it-{}.kek", shared::ids::JobId::new()));
+    std::fs::write(&kek_file, &secrets.kek)?;
     let set = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let config = Config::read(program, |name| match name {
         _ if set(name).is_some() => set(name),
         "RATE_LIMITS" => Some(stack::programs::UNHINDERED.to_owned()),
         "DATABASE_URL" => Some(database_url.to_owned()),
         "REDIS_URL" => Some(redis_url.to_owned()),
-        "JWT_KEYS" => Some(format!("k1:{}", "s".repeat(32))),
-        "WB_KEK_FILE" => Some(keys.to_string_lossy().into_owned()),
+        "JWT_KEYS" => Some(secrets.jwt_keys.clone()),
+        "WB_KEK_FILE" => Some(kek_file.to_string_lossy().into_owned()),
         "WB_ENV" => Some("demo".to_owned()),
         "WORKER_LISTEN" => Some("127.0.0.1:0".to_owned()),
         "WB_BASE_URL_COMMON" | "WB_BASE_URL_CONTENT" | "WB_BASE_URL_MARKETPLACE" => Some(simulator.to_owned()),
         _ => None,
     });
-    std::fs::remove_file(&keys)?;
+    std::fs::remove_file(&kek_file)?;
     Ok(config?)
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use stack::Client;
 use stack::client::text;
-use wildberries::{ALL_CATEGORIES, OrderSpec, Seller, TokenKind};
+use wildberries::{OrderSpec, Seller, TokenSpec};
 
 use crate::TestApp;
 
@@ -14,6 +14,10 @@ pub struct Shop<'a> {
     pub app: &'a TestApp,
     /// Signed in as the administrator.
     pub client: Client,
+    /// The administrator's address.
+    pub email: String,
+    /// The token that was stored first.
+    pub token: String,
     /// The seller at Wildberries.
     pub seller: Seller,
     /// The seller account.
@@ -27,15 +31,16 @@ pub struct Shop<'a> {
 }
 
 impl<'a> Shop<'a> {
-    pub(crate) async fn open(app: &'a TestApp) -> Result<Self> {
-        let client = app.enterprise("Ромашка").await?;
+    pub(crate) async fn open(app: &'a TestApp, token: &TokenSpec) -> Result<Self> {
+        let email = app.founded("Ромашка").await?;
+        let client = app.sign_in(&email).await?;
         let seller = app.simulator.shop(wildberries::Shop {
             cards: 12,
             warehouses: 1,
             marked: 0,
             ..wildberries::Shop::default()
         });
-        let token = seller.token(TokenKind::Personal, ALL_CATEGORIES);
+        let token = seller.token_with(token);
         let account =
             text(&client.post("/wildberries/accounts", json!({ "name": "Кабинет", "token": token })).await?, "id")?;
         for kind in ["catalogue", "warehouses"] {
@@ -56,7 +61,7 @@ impl<'a> Shop<'a> {
         let printer = text(&client.post("/printers", printer).await?, "id")?;
         let products = client.all("/products").await?;
         ensure!(products.len() >= 12, "the catalogue arrived");
-        Ok(Self { app, client, seller, account, warehouse, printer, products })
+        Ok(Self { app, client, email, token, seller, account, warehouse, printer, products })
     }
 
     /// The same shop, whose orders are fulfilled from a second warehouse of four cells from now on.
@@ -73,6 +78,8 @@ impl<'a> Shop<'a> {
         Ok(Shop {
             app: self.app,
             client,
+            email: self.email.clone(),
+            token: self.token.clone(),
             seller: self.seller.clone(),
             account: self.account.clone(),
             warehouse,

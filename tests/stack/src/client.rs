@@ -75,6 +75,23 @@ impl Client {
         Ok(Answer { status, body })
     }
 
+    /// Asks and takes any answer as it comes: its status, and its headers and body as text.
+    pub async fn raw(&self, method: &str, path: &str, body: Option<Value>) -> anyhow::Result<(u16, String)> {
+        let asked = || format!("{method} {path}");
+        let method = method.to_uppercase().parse().with_context(asked)?;
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let response = request.send().await.with_context(asked)?;
+        let (status, headers) = (response.status().as_u16(), format!("{:?}", response.headers()));
+        let body = response.bytes().await.with_context(asked)?;
+        Ok((status, format!("{headers}\n{}", String::from_utf8_lossy(&body))))
+    }
+
     async fn succeed(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
         let answer = self.ask(method.clone(), path, body).await?;
         if answer.status.is_success() {

@@ -237,6 +237,7 @@ fn of_seller(seller: &Seller, incoming: &Incoming, parts: &[&str]) -> Result<Val
                 categories: wish.categories.unwrap_or(ALL_CATEGORIES),
                 expires_at: wish.expires_at,
                 read_only: wish.read_only,
+                ..TokenSpec::default()
             });
             return Ok(json!({ "token": token }));
         }

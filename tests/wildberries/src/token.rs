@@ -81,11 +81,13 @@ pub struct TokenSpec {
     pub expires_at: Option<DateTime<Utc>>,
     /// Whether it may only read.
     pub read_only: bool,
+    /// A claim of one's own, by which the token is recognised wherever it should not be.
+    pub note: Option<String>,
 }
 
 impl Default for TokenSpec {
     fn default() -> Self {
-        Self { kind: TokenKind::Personal, categories: ALL_CATEGORIES, expires_at: None, read_only: false }
+        Self { kind: TokenKind::Personal, categories: ALL_CATEGORIES, expires_at: None, read_only: false, note: None }
     }
 }
 
@@ -109,6 +111,8 @@ pub(crate) struct Claims {
     uid: i64,
     #[serde(default)]
     ent: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 /// Who calls: read from a token that was accepted.
@@ -150,6 +154,7 @@ impl Mint {
             oid: 1_000_000 + number,
             uid: 20_000_000 + number,
             ent: 1,
+            note: spec.note.clone(),
         };
         let header = Header::new(Algorithm::HS256);
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&self.secret))

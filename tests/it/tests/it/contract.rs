@@ -97,6 +97,7 @@ async fn every_table_of_an_enterprise_is_guarded() -> Result<()> {
         [
             "_sqlx_migrations",
             "enterprises",
+            "gauges",
             "health_probe",
             "jobs",
             "letters",
@@ -108,6 +109,7 @@ async fn every_table_of_an_enterprise_is_guarded() -> Result<()> {
             "sessions",
             "spent_refresh_tokens",
             "users",
+            "wildberries_sellers",
             "workers"
         ]
     );
@@ -155,6 +157,8 @@ fn the_example_of_the_environment_names_what_is_read() {
         .filter_map(|line| line.trim_start_matches("# ").split_once('=').map(|(name, _)| name))
         .filter(|name| name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_'))
         .collect();
+    let secrets: Vec<_> = shared::config::SECRETS.iter().filter(|name| **name != "WB_KEK").collect();
+    assert!(secrets.iter().all(|name| shared::config::VARIABLES.iter().any(|(known, _)| known == *name)));
     let compose_only = ["API_DOMAIN", "WB_API_REPLICAS", "WB_WORKER_REPLICAS"];
     let read: BTreeSet<_> = shared::config::VARIABLES.iter().map(|(name, _)| *name).chain(compose_only).collect();
     assert_eq!(named, read);

@@ -1,11 +1,15 @@
 //! The suite: each test has a world of its own and acts through HTTP.
 
+mod alarms;
 mod api_keys;
+mod canary;
+mod configuration;
 mod contract;
 mod door;
 mod engine;
 mod enterprises;
 mod jobs;
+mod keys;
 mod letters;
 mod orders;
 mod people;

@@ -1,4 +1,12 @@
 //! Seller accounts at Wildberries: one token each, sealed, never shown again.
+//!
+//! `custody` opens tokens for calls and notes how the calls went, `expiry` raises alarms before a token ends, `sellers`
+//! knows which enterprises follow the same seller, `warnings` says what its owner should know about a token.
+
+mod custody;
+mod expiry;
+mod sellers;
+mod warnings;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -9,10 +17,15 @@ use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::{AccountId, EnterpriseId};
-use crate::seal::{Keyring, Sealed};
+use crate::seal::{Keyring, SealedColumn};
+use crate::wildberries::TokenKind;
 use crate::wildberries::token::{Category, TokenFacts};
-use crate::wildberries::{SellerToken, TokenKind};
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, alarms, schedules};
+
+pub use custody::{Failed, note_success, record_failure, seller_token};
+pub use expiry::{WatchTokens, Watched, watch_tokens};
+pub use sellers::{TellOfSharedSeller, tell_of_shared_seller};
+pub use warnings::TokenWarning;
 
 /// Whether Wildberries still accepts the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -48,6 +61,14 @@ pub struct Account {
     pub token_read_only: bool,
     /// When it stops working.
     pub token_expires_at: DateTime<Utc>,
+    /// By which people tell tokens apart; absent where the token was stored before there were fingerprints.
+    pub token_fingerprint: Option<String>,
+    /// When a call last worked, to the minute.
+    pub last_ok_at: Option<DateTime<Utc>>,
+    /// Why a call last failed: a word of ours.
+    pub last_error_code: Option<String>,
+    /// When, to the minute.
+    pub last_error_at: Option<DateTime<Utc>>,
     /// Whether Wildberries accepts it.
     pub status: AccountStatus,
     /// Why not.
@@ -118,11 +139,13 @@ pub async fn store(
     same_seller(facts, seller.seller_id)?;
     let name = checked_name(name)?;
     let (id, enterprise_id, now) = (AccountId::new(), tx.enterprise_id(), tx.now().await?);
-    let sealed = keyring.seal(token, &identity(enterprise_id, id));
+    let identity = identity(enterprise_id, id);
+    let sealed = keyring.seal(token, &identity);
     sqlx::query!(
         "INSERT INTO wildberries_accounts (enterprise_id, id, name, seller_id, seller_name, trade_mark, token_sealed, token_key_id,
-                                           token_kind, token_categories, token_read_only, token_expires_at, created_at, changed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+                                           token_kind, token_categories, token_read_only, token_expires_at, token_fingerprint,
+                                           last_ok_at, created_at, changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $14)",
         enterprise_id as _,
         id as _,
         name,
@@ -135,6 +158,7 @@ pub async fn store(
         facts.categories,
         facts.read_only,
         facts.expires_at,
+        keyring.fingerprint(token, &identity),
         now,
     )
     .execute(tx.conn())
@@ -142,6 +166,7 @@ pub async fn store(
     .refused_on("wildberries_accounts_seller_key", Refusal::AccountAlreadyStored, || {
         format!("{} is already stored: replace its token instead", seller.name)
     })?;
+    sellers::claim(tx, id, seller.seller_id, name).await?;
     get(tx, id).await
 }
 
@@ -160,11 +185,12 @@ pub async fn replace_token(
     let account = get(tx, id).await?;
     same_seller(facts, account.seller_id)?;
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
-    let sealed = keyring.seal(token, &identity(enterprise_id, id));
+    let identity = identity(enterprise_id, id);
+    let sealed = keyring.seal(token, &identity);
     sqlx::query!(
         "UPDATE wildberries_accounts
          SET token_sealed = $2, token_key_id = $3, token_kind = $4, token_categories = $5, token_read_only = $6, token_expires_at = $7,
-             status = 'active', status_reason = NULL, changed_at = $8
+             token_fingerprint = $8, status = 'active', status_reason = NULL, last_ok_at = $9, changed_at = $9
          WHERE id = $1",
         id as _,
         sealed.bytes,
@@ -173,10 +199,13 @@ pub async fn replace_token(
         facts.categories,
         facts.read_only,
         facts.expires_at,
+        keyring.fingerprint(token, &identity),
         now,
     )
     .execute(tx.conn())
     .await?;
+    alarms::end_of_token(tx, id).await?;
+    schedules::resume(tx, &timers_of(id)).await?;
     get(tx, id).await
 }
 
@@ -185,7 +214,7 @@ pub async fn get(tx: &mut EnterpriseTx, id: AccountId) -> Result<Account> {
     sqlx::query_as!(
         Account,
         "SELECT id, name, seller_id, seller_name, trade_mark, token_kind, token_categories, token_read_only, token_expires_at,
-                status, status_reason, created_at
+                token_fingerprint, last_ok_at, last_error_code, last_error_at, status, status_reason, created_at
          FROM wildberries_accounts WHERE id = $1",
         id as _
     )
@@ -200,62 +229,22 @@ pub async fn list(tx: &mut EnterpriseTx) -> Result<Vec<Account>> {
     Ok(sqlx::query_as!(
         Account,
         "SELECT id, name, seller_id, seller_name, trade_mark, token_kind, token_categories, token_read_only, token_expires_at,
-                status, status_reason, created_at
+                token_fingerprint, last_ok_at, last_error_code, last_error_at, status, status_reason, created_at
          FROM wildberries_accounts ORDER BY id"
     )
     .fetch_all(tx.conn())
     .await?)
 }
 
-/// The token for a call, or the refusal that says why there will be none.
-pub async fn seller_token(tx: &mut EnterpriseTx, keyring: &Keyring, id: AccountId) -> Result<SellerToken> {
-    let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
-    let row = sqlx::query!(
-        "SELECT seller_id, token_sealed, token_key_id, token_kind, token_categories, token_read_only, token_expires_at, status, status_reason
-         FROM wildberries_accounts WHERE id = $1",
-        id as _
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(Error::NotFound("account"))?;
-    if row.status == AccountStatus::Blocked {
-        return Err(Error::refused(Refusal::AccountBlocked, row.status_reason.unwrap_or_default()));
-    }
-    if row.token_expires_at <= now {
-        return Err(Error::refused(
-            Refusal::TokenExpired,
-            format!("the token expired at {}", row.token_expires_at.to_rfc3339()),
-        ));
-    }
-    let sealed = Sealed { key_id: row.token_key_id, bytes: row.token_sealed };
-    let token = keyring
-        .open(&sealed, &identity(enterprise_id, id))
-        .map_err(|problem| Error::Inconsistent(format!("the token of account {id} cannot be opened: {problem}")))?;
-    Ok(SellerToken {
-        token,
-        kind: row.token_kind,
-        seller_id: row.seller_id,
-        categories: row.token_categories,
-        read_only: row.token_read_only,
-    })
-}
-
-/// Wildberries refused the token: nothing is called with it until it is replaced.
-pub async fn block(tx: &mut EnterpriseTx, id: AccountId, reason: &str) -> Result<()> {
-    let now = tx.now().await?;
-    sqlx::query!(
-        "UPDATE wildberries_accounts SET status = 'blocked', status_reason = $2, changed_at = $3 WHERE id = $1 AND status = 'active'",
-        id as _,
-        reason,
-        now,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
+/// What the sealed bytes are bound to, as the registry of sealed columns has it.
 fn identity(enterprise_id: EnterpriseId, id: AccountId) -> String {
-    format!("wildberries_accounts/{enterprise_id}/{id}")
+    const TOKENS: SealedColumn = SealedColumn::of_enterprise("wildberries_accounts", "token_sealed", "token_key_id");
+    TOKENS.identity(Some(enterprise_id.0), id.0)
+}
+
+/// What the payloads of the account's timers have in common.
+fn timers_of(id: AccountId) -> serde_json::Value {
+    serde_json::json!({ "account_id": id })
 }
 
 fn same_seller(facts: &TokenFacts, seller_id: Uuid) -> Result<()> {
