@@ -125,6 +125,11 @@ impl TestApp {
         config(Program::Api, &self.secrets, &url, &self.servers.redis_url(0), &self.simulator.url(), variables)
     }
 
+    /// What signs access tokens here.
+    pub fn jwt_keys(&self) -> &str {
+        &self.secrets.jwt_keys
+    }
+
     /// The one line of the file with the keys that seal.
     pub fn kek(&self) -> &str {
         &self.secrets.kek

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
-use super::super::rights;
+use super::super::{people, rights};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::herald::Change;
@@ -62,7 +62,7 @@ pub async fn list_own(tx: &mut EnterpriseTx) -> Result<Vec<Known>> {
 /// The sessions of a person in this enterprise, newest first.
 pub async fn list_of(tx: &mut EnterpriseTx, user_id: UserId) -> Result<Vec<Known>> {
     tx.require(Permission::ManagePeople)?;
-    super::super::get(tx, user_id).await?;
+    people::show(tx, user_id).await?;
     let enterprise_id = tx.enterprise_id();
     living(tx, user_id, Some(enterprise_id)).await
 }

@@ -72,10 +72,10 @@ async fn every_kind_of_token_opens_its_own_door_alone() -> Result<()> {
 
 #[tokio::test]
 async fn signing_keys_are_replaced_without_signing_anybody_out() -> Result<()> {
-    let (old, new) = (format!("k1:{}", "s".repeat(32)), format!("k2:{}", "n".repeat(32)));
     let app = TestApp::start().await?;
+    let (old, new) = (app.jwt_keys(), "next:Xq4vTm9zLp2Rk8sWn6Yc3JhBf5GdUa7e");
     let both = app.replica_with(&[("JWT_KEYS", &format!("{new},{old}"))]).await?;
-    let after = app.replica_with(&[("JWT_KEYS", &new)]).await?;
+    let after = app.replica_with(&[("JWT_KEYS", new)]).await?;
     let email = app.founded("Ромашка").await?;
     let here = Client::new(&app.url)?;
     let signed_in = login(&here, &email, PASSWORD).await?;
