@@ -142,11 +142,10 @@ async fn recognise(state: &State, token: &str) -> Result<(Recognised, Asked)> {
 fn lacks_second_factor(installation: bool, acting: &Acting) -> bool {
     let otherwise = if installation { SecondFactorDuty::Administrators } else { SecondFactorDuty::Nobody };
     let asked = match (acting.asked_of.unwrap_or(otherwise), &acting.who) {
-        (SecondFactorDuty::Nobody, _) => false,
         (SecondFactorDuty::Everybody, _) => true,
         (SecondFactorDuty::Administrators, Recognised::Actor(actor)) => actor.may(Permission::ManagePeople),
-        // They belong to no enterprise in which they could set one up.
-        (SecondFactorDuty::Administrators, Recognised::Operator(_)) => false,
+        // System administrators belong to no enterprise in which they could set one up.
+        (SecondFactorDuty::Nobody, _) | (SecondFactorDuty::Administrators, Recognised::Operator(_)) => false,
     };
     asked && !acting.second_factor
 }
