@@ -1,7 +1,7 @@
 //! Signed-in clients. Postgres holds the truth; what a process remembers of it is half a second old at most.
 //!
 //! A session is a family of refresh tokens ([`refresh`]), shown to its person and ended by them or by an administrator
-//! ([`own`]). It ends by itself after seven days without a refresh and after thirty days in any case.
+//! (`own`). It ends by itself after seven days without a refresh and after thirty days in any case.
 
 mod own;
 mod refresh;
