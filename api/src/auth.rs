@@ -7,13 +7,16 @@ use poem_openapi::auth::{Bearer, BearerAuthorization};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi, SecurityScheme};
 use secrecy::SecretString;
-use shared::access::{Actor, Role};
+use shared::access::{Actor, Origin, Role};
 use shared::ids::{EnterpriseId, SessionId, UserId};
 use shared::users::Email;
 use shared::users::sessions::{self, Opening, RefreshToken, Session};
+use shared::users::trail;
 use shared::{Error, Result};
 
 use crate::answers::NoContent;
+use crate::audit::Denials;
+use crate::origin::{self, Sender};
 use crate::problem::ApiError;
 use crate::{State, Tag, edge, tokens};
 
@@ -24,8 +27,11 @@ use crate::{State, Tag, edge, tokens};
 pub struct Caller(pub Actor);
 
 async fn recognise(request: &Request, bearer: Bearer) -> poem::Result<Actor> {
-    let actor = actor_of(state_of(request), &bearer.token).await.map_err(ApiError::from)?;
+    let (actor, session_id) = actor_of(state_of(request), &bearer.token).await.map_err(ApiError::from)?;
     edge::record(&actor);
+    let origin = origin::of_caller(request, session_id).map_err(ApiError::from)?;
+    let actor = actor.with_origin(origin);
+    Denials::know(request, &actor);
     Ok(actor)
 }
 
@@ -45,12 +51,12 @@ fn state_of(request: &Request) -> &State {
     request.data().expect("the state is laid around all routes")
 }
 
-async fn actor_of(state: &State, token: &str) -> Result<Actor> {
+async fn actor_of(state: &State, token: &str) -> Result<(Actor, SessionId)> {
     let claims = state.tokens.verify(token)?;
     let mut tx = state.db.platform().await?;
     claims.check_time(tx.now().await?)?;
     let actor = sessions::recognise(&mut tx, claims.sid, claims.sub).await?;
-    actor.ok_or(Error::Unauthenticated("the session is over"))
+    Ok((actor.ok_or(Error::Unauthenticated("the session is over"))?, claims.sid))
 }
 
 /// Who signs in, and where.
@@ -106,15 +112,21 @@ impl Api {
     ///
     /// Answers the same to an unknown address, a wrong password and a person who may not sign in.
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
-    async fn login(&self, state: Data<&State>, body: Json<Login>) -> Result<Json<SignedIn>, ApiError> {
+    async fn login(
+        &self,
+        Sender(origin): Sender,
+        state: Data<&State>,
+        body: Json<Login>,
+    ) -> Result<Json<SignedIn>, ApiError> {
         let Login { email, password, enterprise_id } = body.0;
-        let user_id = check_password(&state, &Email::parse(&email)?, SecretString::from(password)).await?;
+        let user_id = check_password(&state, &Email::parse(&email)?, SecretString::from(password), &origin).await?;
         let refresh = RefreshToken::random();
         let mut tx = state.db.platform().await?;
         let session = match sessions::open(&mut tx, user_id, enterprise_id, &refresh).await? {
             Opening::Opened(session) => session,
             Opening::Choose(places) => return Err(choose(&places)),
         };
+        trail::opened(&mut tx, &session, &origin).await?;
         let signed_in = signed_in(&state, &session, &refresh, tx.now().await?)?;
         tx.commit().await?;
         Ok(Json(signed_in))
@@ -139,25 +151,32 @@ impl Api {
     #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
     async fn logout(
         &self,
-        Caller(_actor): Caller,
+        Caller(actor): Caller,
         session: CurrentSession,
         state: Data<&State>,
     ) -> Result<NoContent, ApiError> {
         let mut tx = state.db.platform().await?;
         sessions::close(&mut tx, session.0).await?;
+        trail::ended(&mut tx, session.0, &actor.to_string(), actor.origin()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
 }
 
 /// No transaction is open while Argon2 runs, and it runs whether or not there is such a person.
-async fn check_password(state: &State, email: &Email, password: SecretString) -> Result<UserId> {
+async fn check_password(state: &State, email: &Email, password: SecretString, origin: &Origin) -> Result<UserId> {
     let mut tx = state.db.platform().await?;
     let person = sessions::find_person(&mut tx, email).await?;
     tx.commit().await?;
     let (id, hash) = person.map(|person| (person.id, person.password_hash)).unzip();
     let same = state.passwords.verify(password, hash).await?;
-    id.filter(|_| same).ok_or(Error::Unauthenticated(sessions::WRONG))
+    if let Some(id) = id.filter(|_| same) {
+        return Ok(id);
+    }
+    let mut tx = state.db.platform().await?;
+    trail::refused(&mut tx, email, id, origin).await?;
+    tx.commit().await?;
+    Err(Error::Unauthenticated(sessions::WRONG))
 }
 
 fn choose(places: &[sessions::Place]) -> ApiError {

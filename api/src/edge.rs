@@ -12,6 +12,7 @@ use poem::web::{Compress, CompressionAlgo};
 use poem::{Body, Endpoint, EndpointExt, IntoResponse, Request, Response};
 use tracing::{Instrument, Span, field};
 
+use crate::origin::Asked;
 use crate::problem::{self, Place};
 use crate::routes::{Route, Routes};
 
@@ -76,6 +77,7 @@ async fn meet<E: Endpoint>(routes: Arc<E>, mut request: Request, table: &Routes)
     };
     let accepts_gzip = accepts_gzip(request.headers());
     let secure = request.header("x-forwarded-proto") == Some("https");
+    request.set_data(Asked { request_id: place.request_id.clone(), operation: operation.clone() });
     let span = tracing::info_span!(
         "request",
         request.id = place.request_id,

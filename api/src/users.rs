@@ -14,7 +14,7 @@ use shared::page::PageQuery;
 use shared::users::{self, Email, NewUser, UserStatus};
 
 use crate::Tag;
-use crate::answers::{Created, Page};
+use crate::answers::{Created, Ending, Page};
 use crate::auth::Caller;
 use crate::passwords::Passwords;
 use crate::problem::ApiError;
@@ -109,8 +109,7 @@ impl Api {
         let password_hash = passwords.hash(SecretString::from(password), "password").await?;
         let mut tx = db.begin(&actor).await?;
         let user = users::create(&mut tx, &NewUser { email, name, role, password_hash }).await?;
-        tx.commit().await?;
-        Ok(Created::of(user))
+        tx.answer(Created::of(user)).await
     }
 
     /// See who you are and what you may do

@@ -1,8 +1,13 @@
 //! Who is acting and what may be done: the one table of roles and permissions.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{EnterpriseId, UserId};
+use crate::idempotency::Ask;
+use crate::ids::{EnterpriseId, SessionId, UserId};
+use crate::versions::Expected;
 use crate::{Error, Result};
 
 /// A built-in role of a person in an enterprise.
@@ -93,6 +98,25 @@ permissions! {
     ManagePrinters = "printers:manage" => [Administrator];
     /// See and cancel jobs.
     ReadJobs = "jobs:read" => [Administrator, Manager];
+    /// Search and verify the audit log.
+    ReadAudit = "audit:read" => [Administrator];
+}
+
+/// Where an act comes from, and what its request said of being repeated and of what it expects. Empty for a job.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The session in which it was asked.
+    pub session_id: Option<SessionId>,
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// The name of the one request.
+    pub request_id: Option<String>,
+    /// The operation of the document.
+    pub operation: Option<String>,
+    /// The request under its idempotency key.
+    pub ask: Option<Ask>,
+    /// The version that `If-Match` expects.
+    pub expected: Option<Expected>,
 }
 
 /// Someone recognised, in one enterprise. Built by the API from a session and by a worker from a job row.
@@ -100,6 +124,7 @@ permissions! {
 pub struct Actor {
     enterprise_id: EnterpriseId,
     who: Who,
+    origin: Arc<Origin>,
 }
 
 #[derive(Clone, Debug)]
@@ -111,12 +136,30 @@ enum Who {
 impl Actor {
     /// A signed-in person.
     pub fn user(enterprise_id: EnterpriseId, id: UserId, role: Role) -> Self {
-        Self { enterprise_id, who: Who::User { id, role } }
+        Self { enterprise_id, who: Who::User { id, role }, origin: Arc::default() }
     }
 
     /// A job, which may do what its row promises.
     pub fn job(enterprise_id: EnterpriseId, kind: impl Into<String>) -> Self {
-        Self { enterprise_id, who: Who::Job { kind: kind.into() } }
+        Self { enterprise_id, who: Who::Job { kind: kind.into() }, origin: Arc::default() }
+    }
+
+    /// The same one, acting from there.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        Self { origin: Arc::new(origin), ..self }
+    }
+
+    /// The same one beside the request: what is written so is neither its effect nor its answer.
+    #[must_use]
+    pub fn aside(self) -> Self {
+        let origin = Origin { ask: None, expected: None, ..Origin::clone(&self.origin) };
+        self.with_origin(origin)
+    }
+
+    /// Where the act comes from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The one enterprise that this actor sees.

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::PgConnection;
 
-use crate::access::Role;
+use crate::access::{Origin, Role};
+use crate::audit::{self, Action, INSTALLATION, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::ids::EnterpriseId;
 use crate::page::{Page, PageQuery};
@@ -52,6 +54,11 @@ pub async fn list(tx: &mut EnterpriseTx, query: &PageQuery) -> Result<Page<Enter
     Ok(query.page(rows, |row| row.id))
 }
 
+/// Every enterprise of the installation, for what is done for each of them.
+pub async fn all(tx: &mut PlatformTx) -> Result<Vec<EnterpriseId>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM enterprises ORDER BY id").fetch_all(tx.conn()).await?)
+}
+
 /// Founds an enterprise; its first administrator is made by `users`.
 pub async fn create(tx: &mut PlatformTx, name: &str) -> Result<EnterpriseId> {
     let name = name.trim();
@@ -60,6 +67,8 @@ pub async fn create(tx: &mut PlatformTx, name: &str) -> Result<EnterpriseId> {
     }
     let (id, now) = (EnterpriseId::new(), tx.now().await?);
     insert(tx.conn(), id, name, now).await?;
+    let act = (Action::EnterpriseCreated, Object::of("enterprise", id));
+    audit::noted_outside(tx, INSTALLATION, "platform", &Origin::default(), act, &json!({ "name": name })).await?;
     Ok(id)
 }
 

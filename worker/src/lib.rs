@@ -3,8 +3,10 @@
 //! `registry` names every job. `runner` runs one; `queue` brings ids from Redis to it, `relay` brings rows to Redis,
 //! `timers` makes promises by the clock, `presence` shows that the process lives, `process` starts and stops it all.
 
+mod audit;
 pub mod ctx;
 pub mod health;
+pub mod idempotency;
 pub mod presence;
 pub mod printing;
 pub mod process;
@@ -18,6 +20,7 @@ pub mod sync;
 pub mod timers;
 mod translate;
 
+use shared::audit::{MakePartitions, SealEntries};
 use shared::printing::RunLane;
 use shared::supplies::{DeliverSupply, PublishSupply, SetShipping};
 use shared::sync::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
@@ -31,6 +34,9 @@ pub fn registry() -> Registry {
     Registry::default()
         // The engine itself.
         .job::<timers::PruneJobs>()
+        .job::<idempotency::PruneAnswers>()
+        .job::<SealEntries>()
+        .job::<MakePartitions>()
         // What Wildberries knows.
         .job::<PullCatalogue>()
         .job::<PullWarehouses>()

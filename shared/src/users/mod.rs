@@ -1,13 +1,16 @@
 //! People and their roles. A person belongs to the installation; memberships tie people to enterprises.
 
 pub mod sessions;
+pub mod trail;
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::PgConnection;
 
-use crate::access::{Permission, Role};
+use crate::access::{Origin, Permission, Role};
+use crate::audit::{self, Action, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::error::RefusedOn;
 use crate::ids::{EnterpriseId, UserId};
@@ -57,7 +60,8 @@ impl Email {
 }
 
 /// A person as one enterprise sees them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct User {
     /// Who.
     pub id: UserId,
@@ -109,13 +113,19 @@ pub async fn create(tx: &mut EnterpriseTx, new: &NewUser) -> Result<User> {
     tx.require(Permission::ManagePeople)?;
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
     let id = insert(tx.conn(), enterprise_id, new, now).await?;
-    get(tx, id).await
+    let user = get(tx, id).await?;
+    audit::created(tx, Action::UserCreated, Object::of("user", id), &user).await?;
+    Ok(user)
 }
 
 /// Takes the first person into an enterprise that was just founded.
 pub async fn create_first(tx: &mut PlatformTx, enterprise_id: EnterpriseId, new: &NewUser) -> Result<UserId> {
     let now = tx.now().await?;
-    insert(tx.conn(), enterprise_id, new, now).await
+    let id = insert(tx.conn(), enterprise_id, new, now).await?;
+    let act = (Action::UserCreated, Object::of("user", id));
+    let facts = json!({ "email": new.email.as_str(), "name": new.name, "role": new.role });
+    audit::noted_outside(tx, enterprise_id, "platform", &Origin::default(), act, &facts).await?;
+    Ok(id)
 }
 
 async fn insert(

@@ -37,6 +37,9 @@ enum Command {
         /// A fifth of the size
         #[arg(long)]
         short: bool,
+        /// The cost of audit entries alone
+        #[arg(long)]
+        audit: bool,
     },
     /// Breaks things on purpose while the main job is walked
     #[command(subcommand)]
@@ -78,6 +81,15 @@ enum Chaos {
         #[arg(long, default_value_t = 5)]
         rounds: u64,
         /// The first walk's seed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Sends one request many times to three replicas of the API while one of them is killed with -9 every two seconds
+    Idempotency {
+        /// How many keys
+        #[arg(long, default_value_t = 200)]
+        rounds: u64,
+        /// Decides who is killed and who is asked
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
@@ -130,9 +142,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Test { arguments } => return suite::run(&arguments).await.map(ExitCode::from),
         Command::Demo { once, place } => until_asked(demonstrate(place.options(), once, &mut steps)).await,
-        Command::Bench { short } => until_asked(Box::pin(bench::run(short, &mut steps))).await,
+        Command::Bench { audit: true, .. } => until_asked(Box::pin(bench::audit(&mut steps))).await,
+        Command::Bench { short, audit: false } => until_asked(Box::pin(bench::run(short, &mut steps))).await,
         Command::Chaos(Chaos::Walk { rounds, seed }) => {
             until_asked(Box::pin(chaos::walk(rounds, seed, &mut steps))).await
+        }
+        Command::Chaos(Chaos::Idempotency { rounds, seed }) => {
+            until_asked(Box::pin(chaos::idempotency(rounds, seed, &mut steps))).await
         }
         Command::Up(place) => until_asked(stand(place.options(), &mut steps)).await,
         Command::Servers { durable } => until_asked(serve(durable, &mut steps)).await,

@@ -1,8 +1,11 @@
 //! The suite: each test has a world of its own and acts through HTTP.
 
+mod audit;
 mod contract;
+mod idempotency;
 mod jobs;
 mod orders;
+mod preconditions;
 mod printing;
 mod receipts;
 mod requests;

@@ -7,7 +7,7 @@ use stack::client::text;
 use wildberries::{Fault, FaultKind};
 
 fn counted(run: &Value) -> [i64; 4] {
-    ["seen", "added", "changed", "failed"].map(|counter| run[counter].as_i64().unwrap())
+    ["seen", "added", "changed", "failed"].map(|counter| run[counter].as_i64().expect("a counter"))
 }
 
 #[tokio::test]
