@@ -13,6 +13,7 @@ use poem::{Body, Endpoint, EndpointExt, IntoResponse, Request, Response};
 use shared::access::Recognised;
 use tracing::{Instrument, Span, field};
 
+use crate::origin::Asked;
 use crate::problem::{self, Place};
 use crate::routes::{Route, Routes};
 
@@ -82,6 +83,7 @@ async fn meet<E: Endpoint>(routes: Arc<E>, mut request: Request, table: &Routes)
     request.set_data(Operation(operation.clone()));
     let accepts_gzip = accepts_gzip(request.headers());
     let secure = request.header("x-forwarded-proto") == Some("https");
+    request.set_data(Asked { request_id: place.request_id.clone(), operation: operation.clone() });
     let span = tracing::info_span!(
         "request",
         request.id = place.request_id,

@@ -6,16 +6,19 @@
 pub mod admin;
 pub mod answers;
 pub mod api_keys;
+pub mod audit;
 pub mod auth;
 pub mod docs;
 pub mod edge;
 pub mod enterprises;
 pub mod health;
 pub mod home;
+pub mod idempotency;
 pub mod inventory;
 pub mod jobs;
 pub mod needs;
 pub mod orders;
+pub mod origin;
 pub mod passwords;
 pub mod printing;
 pub mod problem;
@@ -27,6 +30,7 @@ pub mod supplies;
 pub mod sync;
 pub mod tokens;
 pub mod users;
+pub mod versions;
 pub mod warehouses;
 pub mod wildberries;
 
@@ -71,6 +75,7 @@ type Nouns = (
     supplies::Api,
     printing::Api,
     jobs::Api,
+    audit::Api,
 );
 
 const NOUNS: Nouns = (
@@ -89,6 +94,7 @@ const NOUNS: Nouns = (
     supplies::Api,
     printing::Api,
     jobs::Api,
+    audit::Api,
 );
 
 /// What handlers may need: `Data<&State>`; the most wanted of it also by itself, `Data<&Db>` and `Data<&Passwords>`.
@@ -163,6 +169,8 @@ pub enum Tag {
     Printing,
     /// What is fetched from Wildberries.
     Sync,
+    /// Who did what, from where, with before and after.
+    Audit,
 }
 
 /// The whole API, as a server or a test calls it.
@@ -174,7 +182,12 @@ pub fn app(state: State) -> impl Endpoint<Output = Response> + 'static {
         routes = routes.at(docs::PAGE, docs::page(page)).at(docs::DOCUMENT, docs::document(pretty(&document)));
         beside = &[docs::PAGE, docs::DOCUMENT];
     }
+    let db = state.db.clone();
     let routes = routes.data(state.db.clone()).data(state.passwords.clone()).data(state);
+    let routes = routes
+        .around(move |routes, request| audit::note_denials(routes, request, db.clone()))
+        .around(versions::answer_unchanged)
+        .around(idempotency::read);
     edge::around(routes, Routes::of(&document, beside))
 }
 
@@ -201,6 +214,8 @@ fn document() -> Value {
             }
         }
     }
+    idempotency::declare(&mut document);
+    versions::declare(&mut document);
     document
 }
 

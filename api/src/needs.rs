@@ -22,8 +22,8 @@ use shared::{Error, Result};
 use Needs::{Member, Public, SignedIn, System};
 use Permission::{
     ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageRequests, ManageRoles,
-    ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels, ReadJobs, ReadOrders, ReadPeople,
-    ReadPrinting, ReadRequests, ReadStock, ReadWildberries, ReceiveGoods, WorkRequests,
+    ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels, ReadAudit, ReadJobs, ReadOrders,
+    ReadPeople, ReadPrinting, ReadRequests, ReadStock, ReadWildberries, ReceiveGoods, WorkRequests,
 };
 
 /// What an operation asks of who calls it.
@@ -159,6 +159,9 @@ table! {
     "list_jobs": one(&[ReadJobs]);
     "get_job": one(&[ReadJobs]);
     "cancel_job": one(&[ManageJobs]);
+    "list_audit_entries": one(&[ReadAudit]);
+    "verify_audit": one(&[ReadAudit]);
+    "get_audit_entry": one(&[ReadAudit]);
 }
 
 impl Needs {

@@ -3,13 +3,16 @@
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::{AccountId, EnterpriseId};
 use crate::seal::{Keyring, Sealed};
+use crate::versions::Version;
 use crate::wildberries::token::{Category, TokenFacts};
 use crate::wildberries::{SellerToken, TokenKind};
 use crate::{Error, Refusal, Result};
@@ -28,7 +31,8 @@ pub enum AccountStatus {
 }
 
 /// A stored seller account, without its token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Account {
     /// Ours.
     pub id: AccountId,
@@ -54,6 +58,8 @@ pub struct Account {
     pub status_reason: Option<String>,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
+    /// How often it was changed.
+    pub version: Version,
 }
 
 /// Who the seller is, as Wildberries told when the token was tried.
@@ -142,7 +148,9 @@ pub async fn store(
     .refused_on("wildberries_accounts_seller_key", Refusal::AccountAlreadyStored, || {
         format!("{} is already stored: replace its token instead", seller.name)
     })?;
-    get(tx, id).await
+    let account = get(tx, id).await?;
+    audit::created(tx, Action::AccountConnected, Object::of("account", id), &account).await?;
+    Ok(account)
 }
 
 /// Replaces the token by another one of the same seller.
@@ -157,6 +165,8 @@ pub async fn replace_token(
     tx.require(Permission::ManageTokens)?;
     tx.require_confirmed().await?;
     same_seller(facts, seller.seller_id)?;
+    let version = lock(tx, id).await?;
+    tx.expect(version)?;
     let account = get(tx, id).await?;
     same_seller(facts, account.seller_id)?;
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
@@ -177,7 +187,17 @@ pub async fn replace_token(
     )
     .execute(tx.conn())
     .await?;
-    get(tx, id).await
+    let replaced = get(tx, id).await?;
+    audit::changed(tx, Action::AccountTokenReplaced, Object::of("account", id), &account, &replaced).await?;
+    Ok(replaced)
+}
+
+/// Holds the account for a change; answers with the version that is to be changed.
+async fn lock(tx: &mut EnterpriseTx, id: AccountId) -> Result<Version> {
+    sqlx::query_scalar!("SELECT version FROM wildberries_accounts WHERE id = $1 FOR NO KEY UPDATE", id as _)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(Error::NotFound("account"))
 }
 
 /// One account.
@@ -185,7 +205,7 @@ pub async fn get(tx: &mut EnterpriseTx, id: AccountId) -> Result<Account> {
     sqlx::query_as!(
         Account,
         "SELECT id, name, seller_id, seller_name, trade_mark, token_kind, token_categories, token_read_only, token_expires_at,
-                status, status_reason, created_at
+                status, status_reason, created_at, version
          FROM wildberries_accounts WHERE id = $1",
         id as _
     )
@@ -200,7 +220,7 @@ pub async fn list(tx: &mut EnterpriseTx) -> Result<Vec<Account>> {
     Ok(sqlx::query_as!(
         Account,
         "SELECT id, name, seller_id, seller_name, trade_mark, token_kind, token_categories, token_read_only, token_expires_at,
-                status, status_reason, created_at
+                status, status_reason, created_at, version
          FROM wildberries_accounts ORDER BY id"
     )
     .fetch_all(tx.conn())
@@ -243,7 +263,7 @@ pub async fn seller_token(tx: &mut EnterpriseTx, keyring: &Keyring, id: AccountI
 /// Wildberries refused the token: nothing is called with it until it is replaced.
 pub async fn block(tx: &mut EnterpriseTx, id: AccountId, reason: &str) -> Result<()> {
     let now = tx.now().await?;
-    sqlx::query!(
+    let blocked = sqlx::query!(
         "UPDATE wildberries_accounts SET status = 'blocked', status_reason = $2, changed_at = $3 WHERE id = $1 AND status = 'active'",
         id as _,
         reason,
@@ -251,6 +271,9 @@ pub async fn block(tx: &mut EnterpriseTx, id: AccountId, reason: &str) -> Result
     )
     .execute(tx.conn())
     .await?;
+    if blocked.rows_affected() > 0 {
+        audit::noted(tx, Action::AccountBlocked, Object::of("account", id), &json!({ "reason": reason })).await?;
+    }
     Ok(())
 }
 

@@ -31,6 +31,8 @@ macro_rules! ids {
 ids! {
     /// A seller account at Wildberries, as an enterprise stored it.
     AccountId,
+    /// One act in the audit log.
+    AuditEntryId,
     /// A storage place with a code that a scanner reads.
     CellId,
     /// A line of a history.

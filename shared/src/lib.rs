@@ -11,18 +11,21 @@
 
 // Foundations.
 pub mod access;
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod db;
 pub mod error;
 pub mod health;
 pub mod herald;
+pub mod idempotency;
 pub mod ids;
 pub mod jobs;
 pub mod page;
 pub mod schedules;
 pub mod seal;
 pub mod telemetry;
+pub mod versions;
 
 // The outside.
 pub mod wildberries;

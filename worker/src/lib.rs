@@ -3,8 +3,10 @@
 //! `registry` names every job. `runner` runs one; `queue` brings ids from Redis to it, `relay` brings rows to Redis,
 //! `timers` makes promises by the clock, `presence` shows that the process lives, `process` starts and stops it all.
 
+mod audit;
 pub mod ctx;
 pub mod health;
+pub mod idempotency;
 pub mod mail;
 pub mod presence;
 pub mod printing;
@@ -20,6 +22,7 @@ pub mod timers;
 mod translate;
 pub mod users;
 
+use shared::audit::{MakePartitions, SealEntries};
 use shared::printing::RunLane;
 use shared::supplies::{DeliverSupply, PublishSupply, SetShipping};
 use shared::sync::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
@@ -37,6 +40,9 @@ pub fn registry() -> Registry {
         // People.
         .job::<SendLetter>()
         .job::<users::PruneSignIns>()
+        .job::<idempotency::PruneAnswers>()
+        .job::<SealEntries>()
+        .job::<MakePartitions>()
         // What Wildberries knows.
         .job::<PullCatalogue>()
         .job::<PullWarehouses>()

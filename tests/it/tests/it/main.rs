@@ -1,14 +1,17 @@
 //! The suite: each test has a world of its own and acts through HTTP.
 
 mod api_keys;
+mod audit;
 mod contract;
 mod engine;
 mod enterprises;
+mod idempotency;
 mod jobs;
 mod letters;
 mod orders;
 mod people;
 mod permissions;
+mod preconditions;
 mod printing;
 mod reach;
 mod receipts;

@@ -1,0 +1,18 @@
+-- What two people may edit counts its changes: If-Match compares the count. A trigger counts, so that no verb can forget to.
+
+CREATE FUNCTION count_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.version := OLD.version + 1;
+    RETURN NEW;
+END $$;
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['wildberries_accounts', 'warehouses', 'cells', 'products', 'requests', 'supplies', 'printers'] LOOP
+        EXECUTE format('ALTER TABLE %I ADD COLUMN version integer NOT NULL DEFAULT 1', name);
+        EXECUTE format('CREATE TRIGGER %I BEFORE UPDATE ON %I FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) '
+                       'EXECUTE FUNCTION count_version()', name || '_count_version', name);
+    END LOOP;
+END $$;
