@@ -121,7 +121,11 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             shop.app.run_jobs().await?;
             Act::post(format!("/supplies/{supply}/deliver"), None)
         }
-        "end_other_sessions" => Act::post("/auth/sessions/end-others", None),
+        "end_other_sessions" => {
+            let me = text(&shop.client.get("/users/me").await?["user"], "email")?;
+            shop.app.sign_in(&me).await?;
+            Act::post("/auth/sessions/end-others", None)
+        }
         "end_session" => {
             let me = text(&shop.client.get("/users/me").await?["user"], "email")?;
             let other = shop.app.sign_in(&me).await?;
