@@ -11,7 +11,7 @@ use shared::ids::{AccountId, AlarmId};
 use shared::page::PageQuery;
 
 use crate::Tag;
-use crate::answers::Page;
+use crate::answers::{Ending, Page};
 use crate::auth::Caller;
 use crate::problem::ApiError;
 
@@ -95,7 +95,6 @@ impl Api {
     ) -> Result<Json<Alarm>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let alarm = alarms::acknowledge(&mut tx, id.0).await?;
-        tx.commit().await?;
-        Ok(Json(alarm.into()))
+        tx.answer(Json(alarm.into())).await
     }
 }

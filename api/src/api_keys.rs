@@ -13,7 +13,7 @@ use shared::page::PageQuery;
 use shared::users::ReachKind;
 
 use crate::Tag;
-use crate::answers::{Created, NoContent, Page, shown};
+use crate::answers::{Created, Ending, NoContent, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
 
@@ -137,7 +137,6 @@ impl Api {
     ) -> Result<NoContent, ApiError> {
         let mut tx = db.begin(&actor).await?;
         api_keys::revoke(&mut tx, id.0, key_id.0).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
+        tx.answer(NoContent::Done).await
     }
 }

@@ -16,7 +16,7 @@ use shared::page::PageQuery;
 use shared::users::{self, Email, Grant, NewUser};
 
 use crate::Tag;
-use crate::answers::{Created, Page};
+use crate::answers::{Created, Ending, Page};
 use crate::auth::{Anybody, Caller, SystemAdministrator};
 use crate::passwords::Passwords;
 use crate::problem::ApiError;
@@ -240,8 +240,7 @@ impl Api {
         let change = body.0.try_into()?;
         let mut tx = db.begin(&actor).await?;
         let enterprise = enterprises::change(&mut tx, id.0, &change).await?;
-        tx.commit().await?;
-        Ok(Json(enterprise.into()))
+        tx.answer(Json(enterprise.into())).await
     }
 
     /// Shut an enterprise's people and keys out, from their next request on; its timers stand still

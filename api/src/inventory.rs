@@ -12,7 +12,7 @@ use shared::page::PageQuery;
 use shared::sync;
 
 use crate::Tag;
-use crate::answers::{Created, Page, shown};
+use crate::answers::{Created, Ending, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
 
@@ -230,7 +230,6 @@ impl Api {
         let lines: Vec<_> = lines.into_iter().map(line).collect();
         let mut tx = db.begin(&actor).await?;
         let receipt = sync::receive_goods(&mut tx, warehouse_id, &number, &lines).await?;
-        tx.commit().await?;
-        Ok(Created::of(receipt))
+        tx.answer(Created::of(receipt)).await
     }
 }

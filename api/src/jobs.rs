@@ -11,7 +11,7 @@ use shared::jobs::{self, JobFilter, JobRow, JobState, Queue};
 use shared::page::PageQuery;
 
 use crate::Tag;
-use crate::answers::Page;
+use crate::answers::{Ending, Page};
 use crate::auth::Caller;
 use crate::problem::ApiError;
 
@@ -108,7 +108,6 @@ impl Api {
     async fn cancel(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<JobId>) -> Result<Json<Job>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let job = jobs::cancel(&mut tx, id.0).await?;
-        tx.commit().await?;
-        Ok(Json(job.into()))
+        tx.answer(Json(job.into())).await
     }
 }

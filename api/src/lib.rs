@@ -7,16 +7,19 @@ pub mod admin;
 pub mod alarms;
 pub mod answers;
 pub mod api_keys;
+pub mod audit;
 pub mod auth;
 pub mod docs;
 pub mod edge;
 pub mod enterprises;
 pub mod health;
 pub mod home;
+pub mod idempotency;
 pub mod inventory;
 pub mod jobs;
 pub mod needs;
 pub mod orders;
+pub mod origin;
 pub mod passwords;
 pub mod printing;
 pub mod problem;
@@ -30,6 +33,7 @@ pub mod supplies;
 pub mod sync;
 pub mod tokens;
 pub mod users;
+pub mod versions;
 pub mod warehouses;
 pub mod wildberries;
 
@@ -75,7 +79,7 @@ type Nouns = (
     supplies::Api,
     printing::Api,
     jobs::Api,
-    alarms::Api,
+    (alarms::Api, audit::Api),
 );
 
 const NOUNS: Nouns = (
@@ -94,7 +98,7 @@ const NOUNS: Nouns = (
     supplies::Api,
     printing::Api,
     jobs::Api,
-    alarms::Api,
+    (alarms::Api, audit::Api),
 );
 
 /// What handlers may need: `Data<&State>`; the most wanted of it also by itself, `Data<&Db>` and `Data<&Passwords>`.
@@ -175,6 +179,8 @@ pub enum Tag {
     Sync,
     /// What somebody has to know.
     Alarms,
+    /// Who did what, from where, with before and after.
+    Audit,
 }
 
 /// The whole API, as a server or a test calls it.
@@ -188,7 +194,12 @@ pub fn app(state: State) -> impl Endpoint<Output = Response> + 'static {
     }
     let edge =
         Edge { routes: Routes::of(&document, beside), door: state.config.door.clone(), rates: state.rates.clone() };
+    let db = state.db.clone();
     let routes = routes.data(state.db.clone()).data(state.passwords.clone()).data(state);
+    let routes = routes
+        .around(move |routes, request| audit::note_denials(routes, request, db.clone()))
+        .around(versions::answer_unchanged)
+        .around(idempotency::read);
     edge::around(routes, edge)
 }
 
@@ -215,6 +226,8 @@ fn document() -> Value {
             }
         }
     }
+    idempotency::declare(&mut document);
+    versions::declare(&mut document);
     document
 }
 

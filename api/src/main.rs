@@ -98,6 +98,24 @@ enum Admin {
     },
     /// Seals every secret in the database anew under the first key of `WB_KEK_FILE`. Safe to stop and to run again.
     RotateKeys,
+    /// Recomputes the chain of every enterprise's audit log, and of the installation's own. Exits with 1 if anything is wrong.
+    VerifyAudit {
+        /// Only of this enterprise.
+        #[arg(long)]
+        enterprise: Option<uuid::Uuid>,
+        /// The hash of an earlier last seal of that enterprise, kept outside the database, in hex.
+        #[arg(long, requires = "enterprise")]
+        head: Option<String>,
+    },
+    /// Exports months of the audit log that are over a year old and drops them; needs `DATABASE_URL` of the role that owns the schema.
+    PruneAudit {
+        /// Where the exports go, one file of JSON lines a month.
+        #[arg(long)]
+        folder: std::path::PathBuf,
+        /// How many whole months are kept.
+        #[arg(long, default_value_t = shared::audit::KEEP_MONTHS)]
+        keep_months: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -146,38 +164,55 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Admin(Admin::RotateKeys) => rotate_keys().await,
         Command::Admin(Admin::CreateEnterprise { name, email, user_name }) => {
             let new = NewEnterprise { name, email, user_name, password: password()? };
-            let id = admin::create_enterprise(&database()?, &Passwords::default(), new).await?;
+            let id = admin::create_enterprise(&open(Duration::from_secs(5))?, &Passwords::default(), new).await?;
             print(&format!("{id}\n"))
         }
         Command::Admin(Admin::CreateSystemAdministrator { email, name }) => {
             let new = NewSystemAdministrator { email, name, password: password()? };
-            let id = admin::create_system_administrator(&database()?, &Passwords::default(), new).await?;
+            let id =
+                admin::create_system_administrator(&open(Duration::from_secs(5))?, &Passwords::default(), new).await?;
             print(&format!("{id}\n"))
         }
         Command::Admin(Admin::ResetLink { email }) => {
             let clients = config::public_url()?;
-            let link = admin::reset_link(&database()?, &email, clients.as_ref()).await?;
+            let link = admin::reset_link(&open(Duration::from_secs(5))?, &email, clients.as_ref()).await?;
             print(&format!("{}\n", link.expose_secret()))
         }
         Command::Admin(Admin::ResetSecondFactor { email }) => {
-            Ok(admin::reset_second_factor(&database()?, &email).await?)
+            Ok(admin::reset_second_factor(&open(Duration::from_secs(5))?, &email).await?)
+        }
+        Command::Admin(Admin::VerifyAudit { enterprise, head }) => {
+            let told = admin::verify_audit(&open(Duration::from_mins(10))?, enterprise, head.as_deref()).await?;
+            print(&told.text)?;
+            anyhow::ensure!(told.faults == 0, "{} faults in the audit log", told.faults);
+            Ok(())
+        }
+        Command::Admin(Admin::PruneAudit { folder, keep_months }) => {
+            for pruned in shared::audit::prune(&config::database_url()?, keep_months, &folder).await? {
+                let shared::audit::Pruned { month, entries, file } = pruned;
+                print(&format!(
+                    "{}  {entries} entries exported to {} and dropped\n",
+                    month.format("%Y-%m"),
+                    file.display()
+                ))?;
+            }
+            Ok(())
         }
     }
 }
 
-fn database() -> anyhow::Result<Db> {
-    admin_db(&config::database_url()?)
+fn open(statement_timeout: Duration) -> anyhow::Result<Db> {
+    open_at(&config::database_url()?, statement_timeout)
 }
 
-fn admin_db(url: &SecretString) -> anyhow::Result<Db> {
-    let options =
-        DbOptions { max_connections: 1, statement_timeout: Duration::from_secs(30), application_name: "wb-admin" };
+fn open_at(url: &SecretString, statement_timeout: Duration) -> anyhow::Result<Db> {
+    let options = DbOptions { max_connections: 1, statement_timeout, application_name: "wb-admin" };
     Ok(Db::open(url, &options)?)
 }
 
 async fn rotate_keys() -> anyhow::Result<()> {
     let (database_url, keyring) = config::database_url_and_keyring()?;
-    let db = admin_db(&database_url)?;
+    let db = open_at(&database_url, Duration::from_secs(30))?;
     seal::key_use(&db).await?.unknown_to(&keyring)?;
     let rotation = seal::rotate(&db, &keyring, |rows| tracing::info!(rows, "Sealing anew")).await?;
     let current = keyring.current();

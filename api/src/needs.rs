@@ -22,8 +22,9 @@ use shared::{Error, Result};
 use Needs::{Member, Public, SignedIn, System};
 use Permission::{
     AcknowledgeAlarms, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageRequests,
-    ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels, ReadAlarms, ReadJobs,
-    ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock, ReadWildberries, ReceiveGoods, WorkRequests,
+    ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels, ReadAlarms, ReadAudit,
+    ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock, ReadWildberries, ReceiveGoods,
+    WorkRequests,
 };
 
 /// What an operation asks of who calls it.
@@ -161,6 +162,9 @@ table! {
     "list_jobs": one(&[ReadJobs]);
     "get_job": one(&[ReadJobs]);
     "cancel_job": one(&[ManageJobs]);
+    "list_audit_entries": one(&[ReadAudit]);
+    "verify_audit": one(&[ReadAudit]);
+    "get_audit_entry": one(&[ReadAudit]);
 }
 
 impl Needs {

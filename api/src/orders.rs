@@ -11,7 +11,7 @@ use shared::orders::{self, OrderFilter, OrderStatus};
 use shared::page::PageQuery;
 
 use crate::Tag;
-use crate::answers::{List, Page, shown};
+use crate::answers::{Ending, List, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
 
@@ -149,7 +149,6 @@ impl Api {
     async fn pack(&self, Caller(actor): Caller, db: Data<&Db>, body: Json<PackOrder>) -> Result<Json<Order>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let order = orders::pack(&mut tx, &body.sticker).await?;
-        tx.commit().await?;
-        Ok(Json(order.into()))
+        tx.answer(Json(order.into())).await
     }
 }

@@ -10,11 +10,13 @@ use shared::db::Db;
 use shared::ids::{OrderId, PrintItemId, PrintJobId, PrinterId, RequestId, SupplyId};
 use shared::page::PageQuery;
 use shared::printing::{self, ItemStatus, NewPrinter, PrintJobFilter, PrintKind, PrintStatus, Proof, Verdict};
+use shared::versions::Version;
 
 use crate::Tag;
-use crate::answers::{Accepted, Created, List, Page, shown};
+use crate::answers::{Accepted, Current, Ending, Fresh, List, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
+use crate::versions::versioned;
 
 shown! {
     /// A label printer on the network.
@@ -39,8 +41,12 @@ shown! {
         fault_detail: Option<String>,
         /// Since when.
         created_at: DateTime<Utc>,
+        /// How often it was changed: `If-Match` compares it.
+        version: Version,
     }
 }
+
+versioned!(Printer);
 
 shown! {
     /// A batch of labels for one printer.
@@ -163,13 +169,12 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         body: Json<CreatePrinter>,
-    ) -> Result<Created<Printer>, ApiError> {
+    ) -> Result<Fresh<Printer>, ApiError> {
         let CreatePrinter { name, host, port, dpi, label_width_mm, label_height_mm } = body.0;
         let new = NewPrinter { name, host, port, dpi, label_width_mm, label_height_mm };
         let mut tx = db.begin(&actor).await?;
         let printer = printing::add(&mut tx, &new).await?;
-        tx.commit().await?;
-        Ok(Created::of(printer))
+        tx.answer(Fresh::of(printer)).await
     }
 
     /// Get a printer
@@ -179,11 +184,11 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         id: Path<PrinterId>,
-    ) -> Result<Json<Printer>, ApiError> {
+    ) -> Result<Current<Printer>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let printer = printing::get_printer(&mut tx, id.0).await?;
         tx.commit().await?;
-        Ok(Json(printer.into()))
+        Ok(Current::of(printer))
     }
 
     /// List print jobs, newest first
@@ -224,8 +229,7 @@ impl Api {
             (None, Some(supply_id)) => printing::request_supply_qr(&mut tx, supply_id, body.printer_id).await?,
             _ => return Err(Error::invalid("requestId", "name either requestId or supplyId").into()),
         };
-        tx.commit().await?;
-        Ok(Accepted::of(job))
+        tx.answer(Accepted::of(job)).await
     }
 
     /// Get a print job
@@ -268,8 +272,7 @@ impl Api {
     ) -> Result<Json<PrintJob>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let job = printing::resolve(&mut tx, id.0, item_id.0, body.verdict).await?;
-        tx.commit().await?;
-        Ok(Json(job.into()))
+        tx.answer(Json(job.into())).await
     }
 
     /// Take back the labels that were not sent yet
@@ -282,7 +285,6 @@ impl Api {
     ) -> Result<Json<PrintJob>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let job = printing::cancel(&mut tx, id.0).await?;
-        tx.commit().await?;
-        Ok(Json(job.into()))
+        tx.answer(Json(job.into())).await
     }
 }

@@ -9,11 +9,13 @@ use shared::db::Db;
 use shared::ids::{AccountId, ChrtId, NmId, ProductId};
 use shared::page::PageQuery;
 use shared::products::{self, ProductFilter};
+use shared::versions::Version;
 
 use crate::Tag;
-use crate::answers::{Page, shown};
+use crate::answers::{Current, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
+use crate::versions::versioned;
 
 shown! {
     /// The smallest stocked unit: one size of a card, or an own item.
@@ -38,8 +40,12 @@ shown! {
         changed_at: DateTime<Utc>,
         /// Since when it is not sold any more.
         archived_at: Option<DateTime<Utc>>,
+        /// How often it was changed: `If-Match` compares it.
+        version: Version,
     }
 }
+
+versioned!(Product);
 
 /// Products.
 pub struct Api;
@@ -74,10 +80,15 @@ impl Api {
 
     /// Get a product
     #[oai(path = "/products/:id", method = "get", operation_id = "get_product")]
-    async fn get(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<ProductId>) -> Result<Json<Product>, ApiError> {
+    async fn get(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<ProductId>,
+    ) -> Result<Current<Product>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let product = products::get(&mut tx, id.0).await?;
         tx.commit().await?;
-        Ok(Json(product.into()))
+        Ok(Current::of(product))
     }
 }

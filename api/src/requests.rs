@@ -12,11 +12,13 @@ use shared::page::PageQuery;
 use shared::requests::{
     self, NewPicking, PickLineStatus, Priority, RequestFilter, RequestStatus, RequestType, ScanKind,
 };
+use shared::versions::Version;
 
 use crate::Tag;
-use crate::answers::{Created, List, Page, shown};
+use crate::answers::{Current, Ending, Fresh, List, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
+use crate::versions::versioned;
 
 shown! {
     /// A unit of human work.
@@ -47,8 +49,12 @@ shown! {
         created_at: DateTime<Utc>,
         /// When anything changed.
         changed_at: DateTime<Utc>,
+        /// How often it was changed: `If-Match` compares it.
+        version: Version,
     }
 }
+
+versioned!(Request);
 
 shown! {
     /// One step of a picking request.
@@ -208,21 +214,25 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         body: Json<CreateRequest>,
-    ) -> Result<Created<Request>, ApiError> {
+    ) -> Result<Fresh<Request>, ApiError> {
         let new = picking(body.0)?;
         let mut tx = db.begin(&actor).await?;
         let request = requests::create_picking(&mut tx, &new).await?;
-        tx.commit().await?;
-        Ok(Created::of(request))
+        tx.answer(Fresh::of(request)).await
     }
 
     /// Get a request
     #[oai(path = "/requests/:id", method = "get", operation_id = "get_request")]
-    async fn get(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<RequestId>) -> Result<Json<Request>, ApiError> {
+    async fn get(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<RequestId>,
+    ) -> Result<Current<Request>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let request = requests::get(&mut tx, id.0).await?;
         tx.commit().await?;
-        Ok(Json(request.into()))
+        Ok(Current::of(request))
     }
 
     /// List the steps of a picking request in walking order
@@ -261,11 +271,10 @@ impl Api {
         db: Data<&Db>,
         id: Path<RequestId>,
         body: Json<AssignRequest>,
-    ) -> Result<Json<Request>, ApiError> {
+    ) -> Result<Current<Request>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let request = requests::assign(&mut tx, id.0, body.assignee_id).await?;
-        tx.commit().await?;
-        Ok(Json(request.into()))
+        tx.answer(Current::of(request)).await
     }
 
     /// Move a request to its next status
@@ -276,11 +285,10 @@ impl Api {
         db: Data<&Db>,
         id: Path<RequestId>,
         body: Json<MoveRequest>,
-    ) -> Result<Json<Request>, ApiError> {
+    ) -> Result<Current<Request>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let request = requests::move_to(&mut tx, id.0, body.status, body.comment.as_deref()).await?;
-        tx.commit().await?;
-        Ok(Json(request.into()))
+        tx.answer(Current::of(request)).await
     }
 
     /// Scan a cell, then the items taken out of it
@@ -295,8 +303,7 @@ impl Api {
         let scan = requests::Scan { kind: body.0.kind, code: body.0.code };
         let mut tx = db.begin(&actor).await?;
         let requests::Scanned { picked, next, open_lines } = requests::scan(&mut tx, id.0, &scan).await?;
-        tx.commit().await?;
-        Ok(Json(ScanResult { picked, next: next.map(Into::into), open_lines }))
+        tx.answer(Json(ScanResult { picked, next: next.map(Into::into), open_lines })).await
     }
 }
 

@@ -11,7 +11,7 @@ use shared::ids::RoleId;
 use shared::users::roles::{self, RoleDraft};
 
 use crate::Tag;
-use crate::answers::{Created, List, NoContent, shown};
+use crate::answers::{Created, Ending, List, NoContent, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
 
@@ -114,8 +114,7 @@ impl Api {
     ) -> Result<Created<OwnRole>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let role = roles::create(&mut tx, &body.0.into()).await?;
-        tx.commit().await?;
-        Ok(Created::of(role))
+        tx.answer(Created::of(role)).await
     }
 
     /// Get a role of the enterprise's own
@@ -138,8 +137,7 @@ impl Api {
     ) -> Result<Json<OwnRole>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let role = roles::change(&mut tx, id.0, &body.0.into()).await?;
-        tx.commit().await?;
-        Ok(Json(role.into()))
+        tx.answer(Json(role.into())).await
     }
 
     /// Delete a role that nobody has
@@ -147,7 +145,6 @@ impl Api {
     async fn delete(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<RoleId>) -> Result<NoContent, ApiError> {
         let mut tx = db.begin(&actor).await?;
         roles::delete(&mut tx, id.0).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
+        tx.answer(NoContent::Done).await
     }
 }

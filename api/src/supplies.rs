@@ -9,11 +9,13 @@ use shared::db::Db;
 use shared::ids::{AccountId, JobId, OrderId, RequestId, SupplyId, WbShippingPointId, WbSupplyId, WbWarehouseId};
 use shared::page::PageQuery;
 use shared::supplies::{self, NewSupply, ShippingType, SupplyFilter, SupplyStatus};
+use shared::versions::Version;
 use shared::{Error, Refusal, accounts};
 
-use crate::answers::{Accepted, List, Page, shown};
+use crate::answers::{Accepted, Current, Ending, List, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
+use crate::versions::versioned;
 use crate::{State, Tag, wildberries};
 
 shown! {
@@ -55,8 +57,12 @@ shown! {
         problem_detail: Option<String>,
         /// Since when.
         created_at: DateTime<Utc>,
+        /// How often it was changed: `If-Match` compares it.
+        version: Version,
     }
 }
+
+versioned!(Supply);
 
 shown! {
     /// One line of a supply's history.
@@ -169,17 +175,16 @@ impl Api {
         let new = NewSupply { name, orders: order_ids.unwrap_or_default(), request_id };
         let mut tx = db.begin(&actor).await?;
         let promised = supplies::create(&mut tx, &new).await?;
-        tx.commit().await?;
-        Ok(Accepted::of(promised))
+        tx.answer(Accepted::of(promised)).await
     }
 
     /// Get a supply
     #[oai(path = "/supplies/:id", method = "get", operation_id = "get_supply")]
-    async fn get(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<SupplyId>) -> Result<Json<Supply>, ApiError> {
+    async fn get(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<SupplyId>) -> Result<Current<Supply>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let supply = supplies::get(&mut tx, id.0).await?;
         tx.commit().await?;
-        Ok(Json(supply.into()))
+        Ok(Current::of(supply))
     }
 
     /// See what happened to a supply
@@ -206,8 +211,7 @@ impl Api {
     ) -> Result<Accepted<PromisedSupply>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let promised = supplies::publish(&mut tx, id.0).await?;
-        tx.commit().await?;
-        Ok(Accepted::of(promised))
+        tx.answer(Accepted::of(promised)).await
     }
 
     /// Ask Wildberries where a supply can be handed over
@@ -259,8 +263,7 @@ impl Api {
     ) -> Result<Accepted<PromisedSupply>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let promised = supplies::set_shipping(&mut tx, id.0, body.date, body.point_id, body.r#type).await?;
-        tx.commit().await?;
-        Ok(Accepted::of(promised))
+        tx.answer(Accepted::of(promised)).await
     }
 
     /// Hand a supply to delivery; what would make Wildberries refuse is said before it is asked
@@ -273,7 +276,6 @@ impl Api {
     ) -> Result<Accepted<PromisedSupply>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let promised = supplies::deliver(&mut tx, id.0).await?;
-        tx.commit().await?;
-        Ok(Accepted::of(promised))
+        tx.answer(Accepted::of(promised)).await
     }
 }

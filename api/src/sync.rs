@@ -11,7 +11,7 @@ use shared::page::PageQuery;
 use shared::sync::{self, SyncKind, SyncRunFilter, SyncStatus};
 
 use crate::Tag;
-use crate::answers::{Accepted, Page, shown};
+use crate::answers::{Accepted, Ending, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
 
@@ -98,8 +98,7 @@ impl Api {
     ) -> Result<Accepted<SyncRun>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let run = sync::start(&mut tx, body.account_id, body.kind).await?;
-        tx.commit().await?;
-        Ok(Accepted::of(run))
+        tx.answer(Accepted::of(run)).await
     }
 
     /// Get a sync run

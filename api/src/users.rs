@@ -14,7 +14,7 @@ use shared::users::{self, Email, GrantedRole, NewUser, Profile, ReachKind, UserF
 use shared::{Error, Result};
 
 use crate::Tag;
-use crate::answers::{Created, NoContent, Page};
+use crate::answers::{Created, Ending, NoContent, Page};
 use crate::auth::{Anybody, Caller};
 use crate::passwords::Passwords;
 use crate::problem::ApiError;
@@ -225,8 +225,7 @@ impl Api {
         let password_hash = hashed(&passwords, password).await?;
         let mut tx = db.begin(&actor).await?;
         let user = users::create(&mut tx, &NewUser { email, name, password_hash, grants }).await?;
-        tx.commit().await?;
-        Ok(Created::of(user))
+        tx.answer(Created::of(user)).await
     }
 
     /// See who you are and what you may do
@@ -270,8 +269,7 @@ impl Api {
     ) -> Result<Json<User>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let user = users::rename(&mut tx, &body.name).await?;
-        tx.commit().await?;
-        Ok(Json(user.into()))
+        tx.answer(Json(user.into())).await
     }
 
     /// Get a person of the enterprise
@@ -296,8 +294,7 @@ impl Api {
         let profile = Profile { name, email: email.as_deref().map(Email::parse).transpose()? };
         let mut tx = db.begin(&actor).await?;
         let user = users::change(&mut tx, id.0, &profile).await?;
-        tx.commit().await?;
-        Ok(Json(user.into()))
+        tx.answer(Json(user.into())).await
     }
 
     /// Let a person work again
@@ -305,8 +302,7 @@ impl Api {
     async fn activate(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<UserId>) -> Result<Json<User>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let user = users::activate(&mut tx, id.0).await?;
-        tx.commit().await?;
-        Ok(Json(user.into()))
+        tx.answer(Json(user.into())).await
     }
 
     /// Let a person work no more, from their next request on
@@ -314,8 +310,7 @@ impl Api {
     async fn deactivate(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<UserId>) -> Result<Json<User>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let user = users::deactivate(&mut tx, id.0).await?;
-        tx.commit().await?;
-        Ok(Json(user.into()))
+        tx.answer(Json(user.into())).await
     }
 
     /// Say what a person may do, from their next request on
@@ -330,8 +325,7 @@ impl Api {
         let grants = granted(body.0.grants)?;
         let mut tx = db.begin(&actor).await?;
         let user = users::set_grants(&mut tx, id.0, &grants).await?;
-        tx.commit().await?;
-        Ok(Json(user.into()))
+        tx.answer(Json(user.into())).await
     }
 
     /// Take a person out of the enterprise
@@ -341,8 +335,7 @@ impl Api {
     async fn remove(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<UserId>) -> Result<NoContent, ApiError> {
         let mut tx = db.begin(&actor).await?;
         users::remove(&mut tx, id.0).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
+        tx.answer(NoContent::Done).await
     }
 }
 

@@ -8,12 +8,14 @@ use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
 use shared::ids::{CellId, WarehouseId};
 use shared::page::PageQuery;
+use shared::versions::Version;
 use shared::warehouses::{self, CellPurpose, NewCell};
 
 use crate::Tag;
-use crate::answers::{Created, List, Page, shown};
+use crate::answers::{Created, Current, Ending, Fresh, List, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
+use crate::versions::versioned;
 
 shown! {
     /// An own warehouse.
@@ -26,8 +28,12 @@ shown! {
         address: Option<String>,
         /// Since when.
         created_at: DateTime<Utc>,
+        /// How often it was changed: `If-Match` compares it.
+        version: Version,
     }
 }
+
+versioned!(Warehouse);
 
 shown! {
     /// A storage place with a code that a scanner reads.
@@ -40,6 +46,8 @@ shown! {
         purpose: CellPurpose,
         /// Its place on the walking path; smaller is earlier.
         pick_sequence: i32,
+        /// How often it was changed: `If-Match` compares it.
+        version: Version,
     }
 }
 
@@ -92,11 +100,10 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         body: Json<CreateWarehouse>,
-    ) -> Result<Created<Warehouse>, ApiError> {
+    ) -> Result<Fresh<Warehouse>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let warehouse = warehouses::create(&mut tx, &body.name, body.address.as_deref()).await?;
-        tx.commit().await?;
-        Ok(Created::of(warehouse))
+        tx.answer(Fresh::of(warehouse)).await
     }
 
     /// Get a warehouse
@@ -106,11 +113,11 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         id: Path<WarehouseId>,
-    ) -> Result<Json<Warehouse>, ApiError> {
+    ) -> Result<Current<Warehouse>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let warehouse = warehouses::get(&mut tx, id.0).await?;
         tx.commit().await?;
-        Ok(Json(warehouse.into()))
+        Ok(Current::of(warehouse))
     }
 
     /// List the cells of a warehouse along the walking path
@@ -149,7 +156,6 @@ impl Api {
             .collect();
         let mut tx = db.begin(&actor).await?;
         let cells = warehouses::add_cells(&mut tx, id.0, &cells).await?;
-        tx.commit().await?;
-        Ok(Created::New(Json(List::of(cells))))
+        tx.answer(Created::New(Json(List::of(cells)))).await
     }
 }

@@ -11,14 +11,16 @@ use shared::accounts::{self, AccountStatus, Failed, SellerFacts, TokenWarning};
 use shared::db::Db;
 use shared::ids::{AccountId, WarehouseId, WbOfficeId, WbWarehouseId};
 use shared::sync::{self, Rhythm};
+use shared::versions::Version;
 use shared::wildberries::token::{self, TokenFacts};
 use shared::wildberries::{CallError, Category, TokenKind};
 use shared::{Error, Refusal, warehouses};
 
-use crate::answers::{Created, List, shown};
+use crate::answers::{Current, Ending, Fresh, List, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
 use crate::secret::Secret;
+use crate::versions::versioned;
 use crate::{State, Tag};
 
 /// A part of Wildberries that a token opens.
@@ -94,7 +96,11 @@ pub struct Account {
     pub status_reason: Option<String>,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
+    /// How often it was changed: `If-Match` compares it.
+    pub version: Version,
 }
+
+versioned!(Account);
 
 impl From<accounts::Account> for Account {
     fn from(account: accounts::Account) -> Self {
@@ -123,6 +129,7 @@ impl From<accounts::Account> for Account {
             status: account.status,
             status_reason: account.status_reason,
             created_at: account.created_at,
+            version: account.version,
         }
     }
 }
@@ -196,14 +203,13 @@ impl Api {
         Caller(actor): Caller,
         state: Data<&State>,
         body: Json<ConnectAccount>,
-    ) -> Result<Created<Account>, ApiError> {
+    ) -> Result<Fresh<Account>, ApiError> {
         let ConnectAccount { name, token } = body.0;
         let (token, facts, seller) = tried(&state, &actor, token).await?;
         let rhythm = Rhythm { orders: state.config.poll_orders, statuses: state.config.poll_statuses };
         let mut tx = state.db.begin(&actor).await?;
         let account = sync::connect(&mut tx, &state.config.keyring, rhythm, &name, &token, &facts, &seller).await?;
-        tx.commit().await?;
-        Ok(Created::of(account))
+        tx.answer(Fresh::of(account)).await
     }
 
     /// Replace the token of a seller account
@@ -214,12 +220,11 @@ impl Api {
         state: Data<&State>,
         id: Path<AccountId>,
         body: Json<ReplaceToken>,
-    ) -> Result<Json<Account>, ApiError> {
+    ) -> Result<Current<Account>, ApiError> {
         let (token, facts, seller) = tried(&state, &actor, body.0.token).await?;
         let mut tx = state.db.begin(&actor).await?;
         let account = accounts::replace_token(&mut tx, &state.config.keyring, id.0, &token, &facts, &seller).await?;
-        tx.commit().await?;
-        Ok(Json(account.into()))
+        tx.answer(Current::of(account)).await
     }
 
     /// List the seller's warehouses at Wildberries and what they are linked to
@@ -251,18 +256,18 @@ impl Api {
     ) -> Result<Json<WildberriesWarehouse>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let linked = sync::link_warehouse(&mut tx, id.0, wb_warehouse_id.0, body.warehouse_id).await?;
-        tx.commit().await?;
-        Ok(Json(linked.into()))
+        tx.answer(Json(linked.into())).await
     }
 }
 
 /// What a token says of itself and what Wildberries says of it, before anything is stored. No transaction waits for the call.
 async fn tried(state: &State, actor: &Actor, token: Secret) -> Result<(SecretString, TokenFacts, SellerFacts), Error> {
+    // In the caller's name: what was answered before under the same key is answered now, without asking Wildberries again.
     let mut tx = state.db.begin(actor).await?;
     tx.require(Permission::ManageTokens)?;
     tx.require_confirmed().await?;
     let now = tx.now().await?;
-    tx.commit().await?;
+    drop(tx);
     let token = token::trimmed(token.0);
     let facts = token::decode(&token).map_err(|problem| Error::refused(problem.refusal(), problem.to_string()))?;
     accounts::check_token(&facts, now)?;

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::ids::{AccountId, AlarmId};
 use crate::page::{Page, PageQuery};
@@ -53,7 +54,8 @@ impl AlarmKind {
 }
 
 /// An alarm, as it is listed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Alarm {
     /// Which one.
     pub id: AlarmId,
@@ -109,7 +111,12 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &AlarmFilter, query: &PageQuery
 pub async fn acknowledge(tx: &mut EnterpriseTx, id: AlarmId) -> Result<Alarm> {
     tx.require(Permission::AcknowledgeAlarms)?;
     let (now, actor) = (tx.now().await?, tx.actor().to_string());
-    sqlx::query_as!(
+    let was_new =
+        sqlx::query_scalar!("SELECT acknowledged_at IS NULL AS \"new!\" FROM alarms WHERE id = $1 FOR UPDATE", id as _)
+            .fetch_optional(tx.conn())
+            .await?
+            .ok_or(Error::NotFound("alarm"))?;
+    let alarm = sqlx::query_as!(
         Alarm,
         "UPDATE alarms
          SET acknowledged_by = CASE WHEN acknowledged_at IS NULL THEN $2 ELSE acknowledged_by END,
@@ -120,9 +127,12 @@ pub async fn acknowledge(tx: &mut EnterpriseTx, id: AlarmId) -> Result<Alarm> {
         actor,
         now,
     )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(Error::NotFound("alarm"))
+    .fetch_one(tx.conn())
+    .await?;
+    if was_new {
+        audit::noted(tx, Action::AlarmAcknowledged, Object::of("alarm", id), &alarm).await?;
+    }
+    Ok(alarm)
 }
 
 /// Raises it unless it was already raised on this occasion; says whether it is new.

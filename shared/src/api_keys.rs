@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::access::{Actor, Grants, Permission, Reach, known};
+use crate::audit::{self, Action, Object};
 use crate::db::{Db, EnterpriseTx};
 use crate::error::RefusedOn;
 use crate::ids::{EnterpriseId, KeyId, UserId, WarehouseId};
@@ -173,7 +174,9 @@ pub async fn create(tx: &mut EnterpriseTx, enterprise_id: EnterpriseId, new: &Ne
         Error::Refused { .. } => Error::invalid("warehouseIds", "names a warehouse that is not there"),
         other => other,
     })?;
-    Ok((show(tx, id).await?, secret))
+    let key = show(tx, id).await?;
+    audit::created(tx, Action::ApiKeyCreated, Object::of("api_key", id), &key).await?;
+    Ok((key, secret))
 }
 
 fn checked_permissions(permissions: &[Permission]) -> Result<Vec<Permission>> {
@@ -209,11 +212,12 @@ pub async fn get(tx: &mut EnterpriseTx, enterprise_id: EnterpriseId, id: KeyId) 
 pub async fn revoke(tx: &mut EnterpriseTx, enterprise_id: EnterpriseId, id: KeyId) -> Result<()> {
     tx.require_everywhere(Permission::ManageKeys)?;
     check_enterprise(tx, enterprise_id)?;
-    let now = tx.now().await?;
-    let revoked = sqlx::query!("UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1", id as _, now)
+    let (before, now) = (show(tx, id).await?, tx.now().await?);
+    sqlx::query!("UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1", id as _, now)
         .execute(tx.conn())
         .await?;
-    if revoked.rows_affected() == 0 { Err(Error::NotFound("key")) } else { Ok(()) }
+    let after = show(tx, id).await?;
+    audit::changed(tx, Action::ApiKeyRevoked, Object::of("api_key", id), &before, &after).await
 }
 
 /// Who acts with this key, with the rights of this moment; nobody once the key, its maker or the enterprise is off.

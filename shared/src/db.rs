@@ -15,8 +15,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, PgPool, Postgres, Transa
 use crate::access::{Actor, Bounds, Permission, Reach};
 use crate::clock::Clock;
 use crate::herald::{Change, Herald};
+use crate::idempotency::{self, Ask};
 use crate::ids::EnterpriseId;
 use crate::jobs::{Bell, Ring};
+use crate::versions::Expected;
 use crate::{Error, Result};
 
 /// Every migration, compiled in.
@@ -83,13 +85,17 @@ impl Db {
         }
     }
 
-    /// Begins the transaction of one actor in one enterprise.
+    /// Begins the transaction of one actor in one enterprise. Under an idempotency key it fails if the key was answered
+    /// before, is in use, or named another request.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that begins transactions")]
     pub async fn begin(&self, actor: &Actor) -> Result<EnterpriseTx> {
         // A uuid has no quotes, so this is safe to put together; it saves a round trip on every request.
         let begin = format!("BEGIN; SET LOCAL app.enterprise_id = '{}'", actor.enterprise_id());
         let tx = self.pool.begin_with(AssertSqlSafe(begin)).await?;
-        Ok(EnterpriseTx { work: self.work(tx), actor: actor.clone() })
+        let (ask, expected) = (actor.origin().ask.clone(), actor.origin().expected.clone());
+        let mut tx = EnterpriseTx { work: self.work(tx), actor: actor.clone(), ask, expected };
+        idempotency::claim(&mut tx).await?;
+        Ok(tx)
     }
 
     /// Begins a transaction that sees platform tables only: sign-in, jobs, timers, health.
@@ -183,7 +189,7 @@ pub async fn migrate(url: &SecretString) -> Result<(), MigrationProblem> {
     Ok(())
 }
 
-fn connect_options(url: &SecretString, options: &DbOptions) -> Result<PgConnectOptions> {
+pub(crate) fn connect_options(url: &SecretString, options: &DbOptions) -> Result<PgConnectOptions> {
     let connect = PgConnectOptions::from_str(url.expose_secret())
         .map_err(|_| Error::invalid("DATABASE_URL", "is not a Postgres address"))?
         .application_name(options.application_name)
@@ -277,11 +283,6 @@ macro_rules! transaction {
                 self.work.now().await
             }
 
-            /// Makes everything true and rings for the promised jobs.
-            pub async fn commit(self) -> Result<()> {
-                self.work.commit().await
-            }
-
             pub(crate) fn conn(&mut self) -> &mut PgConnection {
                 &mut self.work.tx
             }
@@ -303,6 +304,8 @@ macro_rules! transaction {
 pub struct EnterpriseTx {
     work: Work,
     actor: Actor,
+    ask: Option<Ask>,
+    expected: Option<Expected>,
 }
 
 transaction!(EnterpriseTx);
@@ -316,6 +319,30 @@ impl EnterpriseTx {
     /// The one enterprise that this transaction sees.
     pub fn enterprise_id(&self) -> EnterpriseId {
         self.actor.enterprise_id()
+    }
+
+    /// Makes everything true and rings for the promised jobs. Refuses what would be half of it: an effect whose answer was
+    /// to be kept and is not, or one whose expected version nobody compared.
+    pub async fn commit(self) -> Result<()> {
+        if self.ask.is_some() {
+            return Err(Error::Inconsistent("the request came under a key and its answer is not kept".to_owned()));
+        }
+        if self.expected.is_some() {
+            return Err(Error::invalid("If-Match", "is not understood by this operation"));
+        }
+        self.work.commit().await
+    }
+
+    pub(crate) fn asked(&self) -> Option<&Ask> {
+        self.ask.as_ref()
+    }
+
+    pub(crate) fn take_asked(&mut self) -> Option<Ask> {
+        self.ask.take()
+    }
+
+    pub(crate) fn take_expected(&mut self) -> Option<Expected> {
+        self.expected.take()
     }
 
     /// Fails unless the actor has the permission, however far; answers how far.
@@ -356,5 +383,10 @@ impl PlatformTx {
             .fetch_one(self.conn())
             .await?;
         Ok(())
+    }
+
+    /// Makes everything true and rings for the promised jobs.
+    pub async fn commit(self) -> Result<()> {
+        self.work.commit().await
     }
 }

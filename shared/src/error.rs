@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+use crate::idempotency::Answer;
+use crate::versions::Version;
+
 /// The result of every verb.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -53,6 +56,18 @@ pub enum Error {
         /// When the next one is looked at.
         retry_after: Duration,
     },
+    /// Somebody changed the object meanwhile, and the request expected another version: 412 with the one it has now.
+    #[error("the object is at version {0} by now")]
+    Changed(Version),
+    /// The request was answered before under its idempotency key: that answer is given again.
+    #[error("the request was answered before")]
+    Answered(Box<Answer>),
+    /// The request's idempotency key is just being worked on: 409, and come back.
+    #[error("the idempotency key is in use")]
+    KeyBusy,
+    /// The request's idempotency key named another request before: 422.
+    #[error("the idempotency key named another request")]
+    KeyReused,
     /// Something outside did not answer or asked to wait: 503, and the job runs again later without counting.
     #[error("{what} is unavailable")]
     Unavailable {
@@ -101,6 +116,10 @@ impl Error {
             | Self::StepUpRequired
             | Self::SecondFactorRequired
             | Self::TooManyAttempts { .. }
+            | Self::Changed(_)
+            | Self::Answered(_)
+            | Self::KeyBusy
+            | Self::KeyReused
             | Self::Inconsistent(_) => false,
         }
     }

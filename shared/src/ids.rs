@@ -33,6 +33,8 @@ ids! {
     AccountId,
     /// Something that somebody of an enterprise has to know.
     AlarmId,
+    /// One act in the audit log.
+    AuditEntryId,
     /// A storage place with a code that a scanner reads.
     CellId,
     /// A line of a history.

@@ -11,12 +11,14 @@
 
 // Foundations.
 pub mod access;
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod db;
 pub mod error;
 pub mod health;
 pub mod herald;
+pub mod idempotency;
 pub mod ids;
 pub mod jobs;
 pub mod page;
@@ -24,6 +26,7 @@ pub mod schedules;
 pub mod seal;
 pub mod telemetry;
 pub mod throttle;
+pub mod versions;
 
 // The outside.
 pub mod wildberries;

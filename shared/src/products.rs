@@ -8,6 +8,7 @@ use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::{AccountId, ChrtId, NmId, ProductId};
 use crate::page::{Page, PageQuery};
+use crate::versions::Version;
 use crate::{Error, Refusal, Result};
 
 /// A product with its barcodes.
@@ -33,6 +34,8 @@ pub struct Product {
     pub changed_at: DateTime<Utc>,
     /// Since when it is not sold any more.
     pub archived_at: Option<DateTime<Utc>>,
+    /// How often it was changed.
+    pub version: Version,
 }
 
 /// A card of Wildberries' catalogue, in our words.
@@ -99,7 +102,7 @@ pub async fn get(tx: &mut EnterpriseTx, id: ProductId) -> Result<Product> {
 pub(crate) async fn show(tx: &mut EnterpriseTx, id: ProductId) -> Result<Product> {
     sqlx::query_as!(
         Product,
-        r#"SELECT p.id, p.sku, p.name, p.size, p.account_id, p.nm_id, p.chrt_id, p.changed_at, p.archived_at,
+        r#"SELECT p.id, p.sku, p.name, p.size, p.account_id, p.nm_id, p.chrt_id, p.changed_at, p.archived_at, p.version,
                   ARRAY(SELECT b.barcode FROM barcodes AS b WHERE b.product_id = p.id ORDER BY b.barcode) AS "barcodes!"
            FROM products AS p WHERE p.id = $1"#,
         id as _
@@ -120,7 +123,7 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &ProductFilter, query: &PageQue
         .map(|text| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
     let rows = sqlx::query_as!(
         Product,
-        r#"SELECT p.id, p.sku, p.name, p.size, p.account_id, p.nm_id, p.chrt_id, p.changed_at, p.archived_at,
+        r#"SELECT p.id, p.sku, p.name, p.size, p.account_id, p.nm_id, p.chrt_id, p.changed_at, p.archived_at, p.version,
                   ARRAY(SELECT b.barcode FROM barcodes AS b WHERE b.product_id = p.id ORDER BY b.barcode) AS "barcodes!"
            FROM products AS p
            WHERE ($1::text IS NULL OR p.id = (SELECT b.product_id FROM barcodes AS b WHERE b.barcode = $1))

@@ -2,19 +2,23 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::{AccountId, CellId, WarehouseId, WbOfficeId, WbWarehouseId};
 use crate::page::{Page, PageQuery};
+use crate::versions::Version;
 use crate::{Error, Refusal, Result};
 
 /// The code of the cell in which every warehouse keeps what is picked and not yet shipped.
 pub const PACKING_CELL: &str = "PACKING";
 
 /// An own warehouse.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Warehouse {
     /// Ours.
     pub id: WarehouseId,
@@ -24,6 +28,8 @@ pub struct Warehouse {
     pub address: Option<String>,
     /// Since when.
     pub created_at: DateTime<Utc>,
+    /// How often it was changed.
+    pub version: Version,
 }
 
 /// What a cell is for.
@@ -52,6 +58,8 @@ pub struct Cell {
     pub purpose: CellPurpose,
     /// Its place on the walking path; smaller is earlier.
     pub pick_sequence: i32,
+    /// How often it was changed.
+    pub version: Version,
 }
 
 /// A cell to be made.
@@ -142,7 +150,9 @@ pub async fn create(tx: &mut EnterpriseTx, name: &str, address: Option<&str>) ->
     )
     .execute(tx.conn())
     .await?;
-    show(tx, id).await
+    let warehouse = show(tx, id).await?;
+    audit::created(tx, Action::WarehouseCreated, Object::of("warehouse", id), &warehouse).await?;
+    Ok(warehouse)
 }
 
 /// One warehouse.
@@ -170,7 +180,7 @@ pub(crate) async fn enter(tx: &mut EnterpriseTx, id: WarehouseId, permission: Pe
 }
 
 async fn show(tx: &mut EnterpriseTx, id: WarehouseId) -> Result<Warehouse> {
-    sqlx::query_as!(Warehouse, "SELECT id, name, address, created_at FROM warehouses WHERE id = $1", id as _)
+    sqlx::query_as!(Warehouse, "SELECT id, name, address, created_at, version FROM warehouses WHERE id = $1", id as _)
         .fetch_optional(tx.conn())
         .await?
         .ok_or(Error::NotFound("warehouse"))
@@ -181,7 +191,7 @@ pub async fn list(tx: &mut EnterpriseTx) -> Result<Vec<Warehouse>> {
     let bounds = tx.bounds(Permission::ReadStock)?;
     Ok(sqlx::query_as!(
         Warehouse,
-        "SELECT w.id, w.name, w.address, w.created_at FROM warehouses AS w
+        "SELECT w.id, w.name, w.address, w.created_at, w.version FROM warehouses AS w
          WHERE $1::uuid[] IS NULL OR w.id = ANY($1)
             OR EXISTS (SELECT FROM requests AS r WHERE r.warehouse_id = w.id AND r.assignee_id = $2)
          ORDER BY w.id",
@@ -210,12 +220,12 @@ pub async fn add_cells(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, cells: 
     let ids: Vec<_> = cells.iter().map(|_| CellId::new().0).collect();
     let codes: Vec<_> = cells.iter().map(|cell| cell.code.clone()).collect();
     let sequences: Vec<_> = cells.iter().map(|cell| cell.pick_sequence).collect();
-    sqlx::query_as!(
+    let added = sqlx::query_as!(
         Cell,
         "INSERT INTO cells (enterprise_id, id, warehouse_id, code, purpose, pick_sequence, created_at)
          SELECT $1, new.id, $2, new.code, 'storage', new.pick_sequence, $3
          FROM unnest($4::uuid[], $5::text[], $6::int[]) AS new (id, code, pick_sequence)
-         RETURNING id, warehouse_id, code, purpose, pick_sequence",
+         RETURNING id, warehouse_id, code, purpose, pick_sequence, version",
         enterprise_id as _,
         warehouse_id as _,
         now,
@@ -227,7 +237,9 @@ pub async fn add_cells(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, cells: 
     .await
     .refused_on("cells_code_key", Refusal::CellCodeTaken, || {
         "one of the codes is already taken, or named twice".to_owned()
-    })
+    })?;
+    audit::noted(tx, Action::CellsAdded, Object::of("warehouse", warehouse_id), &json!({ "codes": codes })).await?;
+    Ok(added)
 }
 
 /// The cells of a warehouse along the walking path.
@@ -237,7 +249,7 @@ pub async fn cells(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, query: &Pag
     let (sequence, code) = after.unzip();
     let rows = sqlx::query_as!(
         Cell,
-        "SELECT id, warehouse_id, code, purpose, pick_sequence FROM cells
+        "SELECT id, warehouse_id, code, purpose, pick_sequence, version FROM cells
          WHERE warehouse_id = $1 AND ($2::int IS NULL OR (pick_sequence, code) > ($2, $3::text))
          ORDER BY pick_sequence, code LIMIT $4",
         warehouse_id as _,
@@ -254,7 +266,7 @@ pub async fn cells(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, query: &Pag
 pub async fn find_cell(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, code: &str) -> Result<Option<Cell>> {
     Ok(sqlx::query_as!(
         Cell,
-        "SELECT id, warehouse_id, code, purpose, pick_sequence FROM cells WHERE warehouse_id = $1 AND code = $2",
+        "SELECT id, warehouse_id, code, purpose, pick_sequence, version FROM cells WHERE warehouse_id = $1 AND code = $2",
         warehouse_id as _,
         code,
     )
@@ -295,7 +307,15 @@ pub async fn link(
 ) -> Result<WildberriesWarehouse> {
     enter(tx, warehouse_id, Permission::ManageWildberries).await?;
     let bounds = tx.bounds(Permission::ManageWildberries)?;
-    sqlx::query_as!(
+    let before = sqlx::query_scalar!(
+        "SELECT warehouse_id FROM wildberries_warehouses WHERE account_id = $1 AND wb_warehouse_id = $2 FOR NO KEY UPDATE",
+        account_id as _,
+        wb_warehouse_id as _,
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(Error::NotFound("Wildberries warehouse"))?;
+    let linked = sqlx::query_as!(
         WildberriesWarehouse,
         "UPDATE wildberries_warehouses SET warehouse_id = $3
          WHERE account_id = $1 AND wb_warehouse_id = $2 AND ($4::uuid[] IS NULL OR warehouse_id = ANY($4))
@@ -307,7 +327,11 @@ pub async fn link(
     )
     .fetch_optional(tx.conn())
     .await?
-    .ok_or(Error::NotFound("Wildberries warehouse"))
+    .ok_or(Error::NotFound("Wildberries warehouse"))?;
+    let object = Object::of("wildberries_warehouse", format!("{account_id}/{wb_warehouse_id}").as_str());
+    let (before, after) = (json!({ "warehouseId": before }), json!({ "warehouseId": warehouse_id }));
+    audit::changed(tx, Action::WildberriesWarehouseLinked, object, &before, &after).await?;
+    Ok(linked)
 }
 
 /// Keeps what Wildberries says of its warehouses and offices; links stay.

@@ -4,8 +4,10 @@
 //! `timers` makes promises by the clock, `presence` shows that the process lives, `process` starts and stops it all.
 
 mod accounts;
+mod audit;
 pub mod ctx;
 pub mod health;
+pub mod idempotency;
 pub mod mail;
 pub mod presence;
 pub mod printing;
@@ -22,6 +24,7 @@ mod translate;
 pub mod users;
 
 use shared::accounts::{TellOfSharedSeller, WatchTokens};
+use shared::audit::{MakePartitions, SealEntries};
 use shared::printing::RunLane;
 use shared::supplies::{DeliverSupply, PublishSupply, SetShipping};
 use shared::sync::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
@@ -39,6 +42,10 @@ pub fn registry() -> Registry {
         // People.
         .job::<SendLetter>()
         .job::<users::PruneSignIns>()
+        .job::<idempotency::PruneAnswers>()
+        // Who did what.
+        .job::<SealEntries>()
+        .job::<MakePartitions>()
         // Seller accounts.
         .job::<WatchTokens>()
         .job::<TellOfSharedSeller>()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use shared::accounts::WatchTokens;
+use shared::audit::{MakePartitions, SealEntries};
 use shared::db::Db;
 use shared::jobs::{Job, JobRow, Queue, lease};
 use shared::telemetry::chain;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::ctx::Ctx;
+use crate::idempotency::PruneAnswers;
 use crate::pulse::{Outage, Pulse};
 use crate::registry::{Registry, Run};
 
@@ -25,6 +27,8 @@ const NOT_OURS: Duration = Duration::from_millis(250);
 const PRUNE_EVERY: Duration = Duration::from_hours(1);
 const WATCH_TOKENS_EVERY: Duration = Duration::from_hours(1);
 const PRUNE_AT_ONCE: i64 = 1000;
+/// An audit entry is under its seal within ten seconds.
+const SEAL_EVERY: Duration = Duration::from_secs(5);
 
 /// Fires timers until it is stopped.
 pub async fn fire(db: Db, registry: Arc<Registry>, pulse: Pulse, stop: CancellationToken) {
@@ -70,6 +74,9 @@ pub async fn set_own(db: &Db) -> Result<()> {
     let mut tx = db.platform().await?;
     schedules::set_platform(&mut tx, &PruneJobs {}, PRUNE_EVERY).await?;
     schedules::set_platform(&mut tx, &WatchTokens {}, WATCH_TOKENS_EVERY).await?;
+    schedules::set_platform(&mut tx, &PruneAnswers {}, PRUNE_EVERY).await?;
+    schedules::set_platform(&mut tx, &SealEntries {}, SEAL_EVERY).await?;
+    schedules::set_platform(&mut tx, &MakePartitions {}, PRUNE_EVERY).await?;
     tx.commit().await
 }
 

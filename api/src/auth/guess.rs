@@ -3,8 +3,9 @@
 //! whether or not the guess is right.
 
 use secrecy::SecretString;
+use shared::access::Origin;
 use shared::users::credentials::{self, Person};
-use shared::users::{Email, attempts, sessions};
+use shared::users::{Email, attempts, sessions, trail};
 use shared::{Error, Result};
 
 use crate::State;
@@ -27,6 +28,18 @@ impl Guess {
         let person = credentials::find_person(&mut tx, &email).await?;
         tx.commit().await?;
         Ok(Self { email, person, password })
+    }
+
+    /// The person whose password it is; who does not get in is kept in the audit log.
+    pub async fn sign_in(self, state: &State, origin: &Origin) -> Result<Person> {
+        let (email, known) = (self.email.clone(), self.person.as_ref().map(|person| person.id));
+        let judged = self.judge(state).await;
+        if let Err(Error::Unauthenticated(_)) = &judged {
+            let mut tx = state.db.platform().await?;
+            trail::refused(&mut tx, &email, known, origin).await?;
+            tx.commit().await?;
+        }
+        judged
     }
 
     /// The person whose password it is. No transaction is open while Argon2 runs, and it runs whether or not there is such

@@ -19,7 +19,9 @@ use shared::enterprises::SecondFactorDuty;
 use shared::users::sessions::Acting;
 use shared::{Error, Result};
 
+use crate::audit::Denials;
 use crate::needs::Needs;
+use crate::origin;
 use crate::problem::ApiError;
 use crate::tokens::Kind;
 use crate::{State, edge};
@@ -111,7 +113,16 @@ enum Asked {
 async fn look(request: &Request, bearer: &Bearer) -> poem::Result<(Recognised, Asked)> {
     let (recognised, asked) = recognise(state_of(request), &bearer.token).await.map_err(ApiError::from)?;
     edge::recognised(request, &recognised).await?;
-    let operation = request.data::<edge::Operation>().map_or("none", |operation| operation.0.as_str());
+    let recognised = match recognised {
+        Recognised::Actor(actor) => {
+            let origin = origin::of_caller(request, actor.session_id()).map_err(ApiError::from)?;
+            let actor = actor.with_origin(origin);
+            Denials::know(request, &actor);
+            Recognised::Actor(actor)
+        }
+        Recognised::Operator(operator) => Recognised::Operator(operator),
+    };
+    let operation = request.data::<edge::Received>().map_or("none", |received| received.operation.as_str());
     let needs = Needs::of(operation)
         .ok_or_else(|| Error::Inconsistent(format!("nobody says what operation {operation} needs")))
         .map_err(ApiError::from)?;

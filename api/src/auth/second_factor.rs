@@ -12,7 +12,7 @@ use shared::users::second_factor;
 use shared::{Error, Result};
 
 use super::{Caller, Enrolling};
-use crate::answers::{Created, NoContent, shown};
+use crate::answers::{Created, Ending, NoContent, shown};
 use crate::problem::ApiError;
 use crate::{State, Tag};
 
@@ -124,8 +124,7 @@ impl Api {
     async fn disable(&self, Caller(actor): Caller, state: Data<&State>) -> Result<NoContent, ApiError> {
         let mut tx = state.db.begin(&actor).await?;
         second_factor::disable(&mut tx).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
+        tx.answer(NoContent::Done).await
     }
 }
 

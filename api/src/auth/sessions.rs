@@ -11,7 +11,7 @@ use shared::users::sessions::{self, EndReason};
 
 use super::Caller;
 use crate::Tag;
-use crate::answers::{List, NoContent, shown};
+use crate::answers::{Ending, List, NoContent, shown};
 use crate::problem::ApiError;
 
 shown! {
@@ -55,8 +55,7 @@ impl Api {
     async fn end(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<SessionId>) -> Result<NoContent, ApiError> {
         let mut tx = db.begin(&actor).await?;
         sessions::end_own(&mut tx, id.0).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
+        tx.answer(NoContent::Done).await
     }
 
     /// End all your sessions but this one
@@ -64,8 +63,7 @@ impl Api {
     async fn end_others(&self, Caller(actor): Caller, db: Data<&Db>) -> Result<NoContent, ApiError> {
         let mut tx = db.begin(&actor).await?;
         sessions::end_others(&mut tx, EndReason::Ended).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
+        tx.answer(NoContent::Done).await
     }
 
     /// List a person's sessions in this enterprise
@@ -87,8 +85,7 @@ impl Api {
     async fn end_all_of(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<UserId>) -> Result<NoContent, ApiError> {
         let mut tx = db.begin(&actor).await?;
         sessions::end_of(&mut tx, id.0, None).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
+        tx.answer(NoContent::Done).await
     }
 
     /// End one of a person's sessions in this enterprise
@@ -107,7 +104,6 @@ impl Api {
     ) -> Result<NoContent, ApiError> {
         let mut tx = db.begin(&actor).await?;
         sessions::end_of(&mut tx, id.0, Some(session_id.0)).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
+        tx.answer(NoContent::Done).await
     }
 }

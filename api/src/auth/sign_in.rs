@@ -9,13 +9,14 @@ use shared::access::Recognised;
 use shared::ids::{EnterpriseId, SessionId, UserId};
 use shared::users::sessions::{self, NewSession, Opening, Place, Session};
 use shared::users::tokens::RefreshToken;
-use shared::users::{Email, second_factor};
+use shared::users::{Email, second_factor, trail};
 use shared::{Error, Result};
 
 use super::Leaving;
 use super::device::Client;
 use super::guess::Guess;
 use crate::answers::NoContent;
+use crate::origin::Sender;
 use crate::problem::ApiError;
 use crate::tokens::Kind;
 use crate::{State, Tag};
@@ -107,17 +108,26 @@ impl Api {
     /// Answers the same to an unknown address, a wrong password and a person who may not sign in. Who has a second factor is
     /// answered 202 and a token for `POST /auth/login/second-factor`.
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
-    async fn login(&self, state: Data<&State>, client: Client, body: Json<Login>) -> Result<LoggedIn, ApiError> {
+    async fn login(
+        &self,
+        Sender(origin): Sender,
+        state: Data<&State>,
+        client: Client,
+        body: Json<Login>,
+    ) -> Result<LoggedIn, ApiError> {
         let Login { email, password, enterprise_id } = body.0;
         let guess = Guess::at(&state, Email::parse(&email)?, SecretString::from(password)).await?;
-        let user_id = guess.judge(&state).await?.id;
+        let user_id = guess.sign_in(&state, &origin).await?.id;
         let (id, refresh) = (SessionId::new(), RefreshToken::random());
         let mut tx = state.db.platform().await?;
         let new = NewSession { id, user_id, enterprise_id, refresh: &refresh, device: &client.0 };
         let opening = sessions::open(&mut tx, &new).await?;
         let now = tx.now().await?;
         let answer = match opening {
-            Opening::Opened(session) => LoggedIn::In(Json(signed_in(&state, &session, &refresh, now)?)),
+            Opening::Opened(session) => {
+                trail::opened(&mut tx, &session, &origin).await?;
+                LoggedIn::In(Json(signed_in(&state, &session, &refresh, now)?))
+            }
             Opening::SecondFactor => LoggedIn::Pending(Json(pending(&state, id, user_id, now)?)),
             Opening::Choose(places) => return Err(choose(&places)),
         };
@@ -131,6 +141,7 @@ impl Api {
     #[oai(path = "/auth/login/second-factor", method = "post", operation_id = "login_second_factor")]
     async fn second_factor(
         &self,
+        Sender(origin): Sender,
         state: Data<&State>,
         client: Client,
         body: Json<LoginSecondFactor>,
@@ -155,6 +166,7 @@ impl Api {
             // Nothing is committed: the code is still good once an enterprise is named.
             Opening::Choose(places) => return Err(choose(&places)),
         };
+        trail::opened(&mut tx, &session, &origin).await?;
         let signed_in = signed_in(&state, &session, &refresh, now)?;
         tx.commit().await?;
         Ok(Json(signed_in))
@@ -167,13 +179,14 @@ impl Api {
     #[oai(path = "/auth/refresh", method = "post", operation_id = "refresh")]
     async fn refresh(
         &self,
+        Sender(origin): Sender,
         state: Data<&State>,
         client: Client,
         body: Json<Refresh>,
     ) -> Result<Json<SignedIn>, ApiError> {
         let presented = RefreshToken::presented(body.0.refresh_token);
         let mut tx = state.db.platform().await?;
-        let refreshed = sessions::refresh(&mut tx, &presented, &client.0).await?;
+        let refreshed = sessions::refresh(&mut tx, &presented, &client.0, &origin).await?;
         let now = tx.now().await?;
         tx.commit().await?;
         let (session, refresh) = refreshed.into_session()?;

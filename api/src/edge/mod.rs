@@ -30,9 +30,14 @@ pub use address::ClientAddress;
 pub use connections::{Patience, serve};
 pub use rates::{Rates, Standing, UsedUp};
 
-/// Which operation a request means, for whoever must know before its handler runs.
+/// What a request is called and which operation it means, for whoever must know before its handler runs.
 #[derive(Clone, Debug)]
-pub struct Operation(pub String);
+pub struct Received {
+    /// The name of this one request.
+    pub request_id: String,
+    /// The operation's id, or `none`.
+    pub operation: String,
+}
 
 /// What the edge itself refuses.
 #[derive(Debug, thiserror::Error)]
@@ -230,7 +235,7 @@ async fn meet<E: Endpoint>(routes: &E, mut request: Request, edge: &Edge) -> Res
     let accepts_gzip = headers::accepts_gzip(request.headers());
     let visit =
         Arc::new(Visit { operation, client: origin.client, rates: edge.rates.clone(), standings: Mutex::default() });
-    request.set_data(Operation(visit.operation.clone()));
+    request.set_data(Received { request_id: place.request_id.clone(), operation: visit.operation.clone() });
     request.set_data(origin.client);
     request.set_data(Arc::clone(&visit));
     let span = tracing::info_span!(

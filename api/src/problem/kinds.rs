@@ -48,12 +48,15 @@ kinds! {
     DatabaseUnavailable = SERVICE_UNAVAILABLE, "database_unavailable", "The database does not answer", "База данных не отвечает";
     Forbidden = FORBIDDEN, "forbidden", "Your role does not allow this", "Ваша роль этого не позволяет";
     HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The header lines are too large", "Слишком большие заголовки запроса";
+    IdempotencyInProgress = CONFLICT, "idempotency_in_progress", "The first request with this key is still running", "Первый запрос с этим ключом ещё выполняется";
+    IdempotencyMismatch = UNPROCESSABLE_ENTITY, "idempotency_mismatch", "The key was used for another request", "Этот ключ уже использован для другого запроса";
     Internal = INTERNAL_SERVER_ERROR, "internal", "Something went wrong here", "Внутренняя ошибка";
     Invalid = UNPROCESSABLE_ENTITY, "invalid", "A value of the request is wrong", "Неверное значение в запросе";
     Malformed = BAD_REQUEST, "malformed", "The request cannot be read", "Запрос не удалось прочитать";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not know the method", "Метод здесь не поддерживается";
     NotFound = NOT_FOUND, "not_found", "There is no such thing", "Не найдено";
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large", "Слишком большое тело запроса";
+    PreconditionFailed = PRECONDITION_FAILED, "precondition_failed", "Somebody changed it meanwhile: read it again", "Объект уже изменён: прочитайте его заново";
     SecondFactorRequired = FORBIDDEN, "second_factor_required", "Set up a second factor first", "Сначала настройте второй фактор";
     StepUpRequired = FORBIDDEN, "step_up_required", "Confirm with your password first", "Сначала подтвердите паролем";
     TimedOut = SERVICE_UNAVAILABLE, "timed_out", "The request took too long", "Запрос выполнялся слишком долго";

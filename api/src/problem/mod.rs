@@ -17,6 +17,8 @@ use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
 use shared::{Error, telemetry};
 
+use crate::idempotency;
+
 pub use foreign::Place;
 pub use kinds::{Code, Kind};
 
@@ -63,6 +65,11 @@ impl From<Error> for ApiError {
 }
 
 impl ApiError {
+    /// What the verb said.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
     /// Also says what would have been accepted.
     #[must_use]
     pub fn allowing(self, allowed: Vec<String>) -> Self {
@@ -110,6 +117,7 @@ pub(crate) struct Told {
     field: Option<String>,
     allowed: Vec<String>,
     retry_after: Option<Duration>,
+    etag: Option<String>,
 }
 
 impl Told {
@@ -123,6 +131,7 @@ impl Told {
             field: None,
             allowed: Vec::new(),
             retry_after: None,
+            etag: None,
         }
     }
 
@@ -163,6 +172,24 @@ impl Told {
                 Self::new(Kind::TooManyAttempts, "the next one is looked at after the time in Retry-After")
                     .after(*retry_after)
             }
+            Error::Changed(version) => {
+                let etag = format!("\"{version}\"");
+                let told = Self::new(Kind::PreconditionFailed, format!("it is at version {version} by now"));
+                Self { etag: Some(etag.clone()), ..told.at("If-Match").allowing(vec![etag]) }
+            }
+            Error::Answered(answer) => Self {
+                status: StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK),
+                ..Self::new(Kind::IdempotencyMismatch, "the request was answered before")
+            },
+            Error::KeyBusy => {
+                Self::new(Kind::IdempotencyInProgress, "its answer will be this one's: ask again in a moment")
+                    .at("Idempotency-Key")
+                    .after(Duration::from_secs(1))
+            }
+            Error::KeyReused => {
+                Self::new(Kind::IdempotencyMismatch, "method, path or body differ from the first request's")
+                    .at("Idempotency-Key")
+            }
             Error::Unavailable { what, retry_after, .. } => {
                 Self::new(Kind::Unavailable, format!("{what} is unavailable, try again"))
                     .after(retry_after.unwrap_or(Duration::from_secs(5)))
@@ -179,7 +206,7 @@ impl Told {
     }
 
     fn body(self, request_id: &str) -> String {
-        let Self { status, code, title, title_ru, detail, field, allowed, retry_after: _ } = self;
+        let Self { status, code, title, title_ru, detail, field, allowed, retry_after: _, etag: _ } = self;
         let problem = Problem {
             kind: format!("urn:wb-assistant:problem:{}", code.as_str()),
             title: title.to_owned(),
@@ -197,6 +224,9 @@ impl Told {
 
 /// Answers the failure as a problem and logs it, once.
 pub fn render(error: &poem::Error, place: &Place) -> Response {
+    if let Some(ApiError { error: Error::Answered(answer), .. }) = error.downcast_ref::<ApiError>() {
+        return idempotency::replay(answer);
+    }
     let told = match error.downcast_ref::<ApiError>() {
         Some(ApiError { error, allowed }) if !allowed.is_empty() => Told::of(error).allowing(allowed.clone()),
         Some(ApiError { error, .. }) => Told::of(error),
@@ -226,7 +256,7 @@ pub fn unreadable(status: StatusCode, request_id: &str) -> String {
 }
 
 fn respond(told: Told, request_id: &str, methods: &str) -> Response {
-    let (status, retry_after) = (told.status, told.retry_after);
+    let (status, retry_after, etag) = (told.status, told.retry_after, told.etag.clone());
     let body = Body::from(told.body(request_id));
     let mut response = Response::builder().status(status).content_type(MEDIA_TYPE);
     if status == StatusCode::UNAUTHORIZED {
@@ -237,6 +267,9 @@ fn respond(told: Told, request_id: &str, methods: &str) -> Response {
     }
     if let Some(after) = retry_after {
         response = response.header(header::RETRY_AFTER, after.as_millis().div_ceil(1000).max(1).to_string());
+    }
+    if let Some(etag) = etag {
+        response = response.header(header::ETAG, etag);
     }
     response.body(body)
 }

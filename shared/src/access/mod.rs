@@ -10,11 +10,14 @@ mod grants;
 mod permissions;
 mod reach;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 
+use crate::idempotency::Ask;
 use crate::ids::{EnterpriseId, KeyId, SessionId, UserId};
+use crate::versions::Expected;
 use crate::{Error, Refusal, Result};
 
 pub use grants::Grants;
@@ -74,12 +77,30 @@ struct InSession {
     confirmed_at: Option<DateTime<Utc>>,
 }
 
+/// Where an act comes from, and what its request said of being repeated and of what it expects. Empty for a job.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The session in which it was asked.
+    pub session_id: Option<SessionId>,
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// The name of the one request.
+    pub request_id: Option<String>,
+    /// The operation of the document.
+    pub operation: Option<String>,
+    /// The request under its idempotency key.
+    pub ask: Option<Ask>,
+    /// The version that `If-Match` expects.
+    pub expected: Option<Expected>,
+}
+
 /// Someone recognised, in one enterprise. Built by the API from a session or a key, and by a worker from a job row.
 #[derive(Clone, Debug)]
 pub struct Actor {
     enterprise_id: EnterpriseId,
     who: Who,
     session: Option<InSession>,
+    origin: Arc<Origin>,
 }
 
 #[derive(Clone, Debug)]
@@ -102,7 +123,7 @@ enum Who {
 impl Actor {
     /// A signed-in person.
     pub fn user(enterprise_id: EnterpriseId, id: UserId, grants: Grants) -> Self {
-        Self { enterprise_id, who: Who::User { id, grants: Arc::new(grants) }, session: None }
+        Self { enterprise_id, who: Who::User { id, grants: Arc::new(grants) }, session: None, origin: Arc::default() }
     }
 
     /// The same person in this session, in which they last proved at that moment who they are.
@@ -113,17 +134,35 @@ impl Actor {
 
     /// A program with a service key.
     pub fn key(enterprise_id: EnterpriseId, id: KeyId, grants: Grants) -> Self {
-        Self { enterprise_id, who: Who::Key { id, grants: Arc::new(grants) }, session: None }
+        Self { enterprise_id, who: Who::Key { id, grants: Arc::new(grants) }, session: None, origin: Arc::default() }
     }
 
     /// A job, which may do what its row promises.
     pub fn job(enterprise_id: EnterpriseId, kind: impl Into<String>) -> Self {
-        Self { enterprise_id, who: Who::Job { kind: kind.into() }, session: None }
+        Self { enterprise_id, who: Who::Job { kind: kind.into() }, session: None, origin: Arc::default() }
     }
 
     /// Whoever is about to be recognised in the enterprise that they named: may nothing.
     pub(crate) fn stranger(enterprise_id: EnterpriseId) -> Self {
-        Self { enterprise_id, who: Who::Stranger, session: None }
+        Self { enterprise_id, who: Who::Stranger, session: None, origin: Arc::default() }
+    }
+
+    /// The same one, acting from there.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        Self { origin: Arc::new(origin), ..self }
+    }
+
+    /// The same one beside the request: what is written so is neither its effect nor its answer.
+    #[must_use]
+    pub fn aside(self) -> Self {
+        let origin = Origin { ask: None, expected: None, ..Origin::clone(&self.origin) };
+        self.with_origin(origin)
+    }
+
+    /// Where the act comes from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The one enterprise that this actor sees.

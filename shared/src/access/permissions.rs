@@ -165,6 +165,8 @@ permissions! {
     ReadJobs = "jobs:read", Enterprise => [Administrator, Manager];
     /// Take jobs back.
     ManageJobs = "jobs:manage", Enterprise => [Administrator, Manager];
+    /// Search and verify the audit log.
+    ReadAudit = "audit:read", Enterprise => [Administrator];
 }
 
 impl Permission {
@@ -211,7 +213,15 @@ mod tests {
             .collect();
         assert_eq!(
             lacking,
-            ["people:manage", "roles:manage", "keys:manage", "enterprise:manage", "tokens:manage", "printers:manage"]
+            [
+                "people:manage",
+                "roles:manage",
+                "keys:manage",
+                "enterprise:manage",
+                "tokens:manage",
+                "printers:manage",
+                "audit:read"
+            ]
         );
     }
 

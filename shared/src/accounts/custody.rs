@@ -1,9 +1,11 @@
 //! The one place where a stored token is opened, and what is kept of how its calls went.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 use super::{AccountStatus, identity, timers_of};
 use crate::alarms::{self, AlarmKind};
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::ids::AccountId;
 use crate::seal::{Keyring, Sealed};
@@ -117,5 +119,5 @@ async fn block(tx: &mut EnterpriseTx, id: AccountId, token_of: DateTime<Utc>, fa
     schedules::pause(tx, &timers_of(id)).await?;
     let detail = format!("«{name}»: nothing is asked of Wildberries until its token is replaced");
     alarms::raise(tx, AlarmKind::TokenRefused, id, &now.to_rfc3339(), &detail).await?;
-    Ok(())
+    audit::noted(tx, Action::AccountBlocked, Object::of("account", id), &json!({ "reason": failed.reason })).await
 }

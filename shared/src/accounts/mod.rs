@@ -14,10 +14,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::{AccountId, EnterpriseId};
 use crate::seal::{Keyring, SealedColumn};
+use crate::versions::Version;
 use crate::wildberries::TokenKind;
 use crate::wildberries::token::{Category, TokenFacts};
 use crate::{Error, Refusal, Result, alarms, schedules};
@@ -41,7 +43,8 @@ pub enum AccountStatus {
 }
 
 /// A stored seller account, without its token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Account {
     /// Ours.
     pub id: AccountId,
@@ -75,6 +78,8 @@ pub struct Account {
     pub status_reason: Option<String>,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
+    /// How often it was changed.
+    pub version: Version,
 }
 
 /// Who the seller is, as Wildberries told when the token was tried.
@@ -167,7 +172,9 @@ pub async fn store(
         format!("{} is already stored: replace its token instead", seller.name)
     })?;
     sellers::claim(tx, id, seller.seller_id, name).await?;
-    get(tx, id).await
+    let account = get(tx, id).await?;
+    audit::created(tx, Action::AccountConnected, Object::of("account", id), &account).await?;
+    Ok(account)
 }
 
 /// Replaces the token by another one of the same seller.
@@ -182,6 +189,8 @@ pub async fn replace_token(
     tx.require(Permission::ManageTokens)?;
     tx.require_confirmed().await?;
     same_seller(facts, seller.seller_id)?;
+    let version = lock(tx, id).await?;
+    tx.expect(version)?;
     let account = get(tx, id).await?;
     same_seller(facts, account.seller_id)?;
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
@@ -206,7 +215,17 @@ pub async fn replace_token(
     .await?;
     alarms::end_of_token(tx, id).await?;
     schedules::resume(tx, &timers_of(id)).await?;
-    get(tx, id).await
+    let replaced = get(tx, id).await?;
+    audit::changed(tx, Action::AccountTokenReplaced, Object::of("account", id), &account, &replaced).await?;
+    Ok(replaced)
+}
+
+/// Holds the account for a change; answers with the version that is to be changed.
+async fn lock(tx: &mut EnterpriseTx, id: AccountId) -> Result<Version> {
+    sqlx::query_scalar!("SELECT version FROM wildberries_accounts WHERE id = $1 FOR NO KEY UPDATE", id as _)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(Error::NotFound("account"))
 }
 
 /// One account.
@@ -214,7 +233,7 @@ pub async fn get(tx: &mut EnterpriseTx, id: AccountId) -> Result<Account> {
     sqlx::query_as!(
         Account,
         "SELECT id, name, seller_id, seller_name, trade_mark, token_kind, token_categories, token_read_only, token_expires_at,
-                token_fingerprint, last_ok_at, last_error_code, last_error_at, status, status_reason, created_at
+                token_fingerprint, last_ok_at, last_error_code, last_error_at, status, status_reason, created_at, version
          FROM wildberries_accounts WHERE id = $1",
         id as _
     )
@@ -229,7 +248,7 @@ pub async fn list(tx: &mut EnterpriseTx) -> Result<Vec<Account>> {
     Ok(sqlx::query_as!(
         Account,
         "SELECT id, name, seller_id, seller_name, trade_mark, token_kind, token_categories, token_read_only, token_expires_at,
-                token_fingerprint, last_ok_at, last_error_code, last_error_at, status, status_reason, created_at
+                token_fingerprint, last_ok_at, last_error_code, last_error_at, status, status_reason, created_at, version
          FROM wildberries_accounts ORDER BY id"
     )
     .fetch_all(tx.conn())

@@ -7,9 +7,11 @@ mod facts;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::PgConnection;
 
-use crate::access::{Operator, Permission};
+use crate::access::{Operator, Origin, Permission};
+use crate::audit::{self, Action, INSTALLATION, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::ids::EnterpriseId;
 use crate::page::{Page, PageQuery};
@@ -115,6 +117,7 @@ pub async fn change(tx: &mut EnterpriseTx, id: EnterpriseId, change: &Change) ->
         return Err(Error::NotFound("enterprise"));
     }
     let name = change.name.as_deref().map(checked_name).transpose()?;
+    let before = get(tx, id).await?;
     if let Some(settings) = &change.settings {
         settings.check()?;
     }
@@ -138,7 +141,14 @@ pub async fn change(tx: &mut EnterpriseTx, id: EnterpriseId, change: &Change) ->
     )
     .execute(tx.conn())
     .await?;
-    get(tx, id).await
+    let after = get(tx, id).await?;
+    audit::changed(tx, Action::EnterpriseChanged, Object::of("enterprise", id), &before, &after).await?;
+    Ok(after)
+}
+
+/// Every enterprise of the installation, for what is done for each of them.
+pub async fn all(tx: &mut PlatformTx) -> Result<Vec<EnterpriseId>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM enterprises ORDER BY id").fetch_all(tx.conn()).await?)
 }
 
 /// Every enterprise whose people may work, oldest first: for jobs of the installation itself.
@@ -179,25 +189,37 @@ pub async fn found(tx: &mut PlatformTx, new: &NewEnterprise) -> Result<Enterpris
     )
     .execute(tx.conn())
     .await?;
+    let act = (Action::EnterpriseCreated, Object::of("enterprise", id));
+    audit::noted_outside(tx, INSTALLATION, "platform", &Origin::default(), act, &json!({ "name": name })).await?;
     any(tx, id).await
 }
 
 /// Shuts its people and keys out from their next request on; its timers stand still. Its data stays as it is.
-pub async fn suspend(tx: &mut PlatformTx, _operator: Operator, id: EnterpriseId) -> Result<Enterprise> {
-    set_status(tx, id, EnterpriseStatus::Suspended).await
+pub async fn suspend(tx: &mut PlatformTx, operator: Operator, id: EnterpriseId) -> Result<Enterprise> {
+    set_status(tx, operator, id, EnterpriseStatus::Suspended).await
 }
 
 /// Lets its people work again.
-pub async fn activate(tx: &mut PlatformTx, _operator: Operator, id: EnterpriseId) -> Result<Enterprise> {
-    set_status(tx, id, EnterpriseStatus::Active).await
+pub async fn activate(tx: &mut PlatformTx, operator: Operator, id: EnterpriseId) -> Result<Enterprise> {
+    set_status(tx, operator, id, EnterpriseStatus::Active).await
 }
 
-async fn set_status(tx: &mut PlatformTx, id: EnterpriseId, status: EnterpriseStatus) -> Result<Enterprise> {
+async fn set_status(
+    tx: &mut PlatformTx,
+    operator: Operator,
+    id: EnterpriseId,
+    status: EnterpriseStatus,
+) -> Result<Enterprise> {
     sqlx::query!("UPDATE enterprises SET status = $2 WHERE id = $1", id as _, status as EnterpriseStatus)
         .execute(tx.conn())
         .await?;
     users::rights_changed_in(tx, id).await?;
-    any(tx, id).await
+    let enterprise = any(tx, id).await?;
+    let origin = Origin { session_id: operator.session_id(), ..Origin::default() };
+    let act = (Action::EnterpriseStatusSet, Object::of("enterprise", id));
+    let actor = format!("user:{}", operator.user_id());
+    audit::noted_outside(tx, INSTALLATION, &actor, &origin, act, &json!({ "status": status })).await?;
+    Ok(enterprise)
 }
 
 fn checked_name(name: &str) -> Result<&str> {

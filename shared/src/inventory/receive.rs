@@ -1,16 +1,19 @@
 //! Goods receipts: what came in, into which cells. A receipt is posted whole or not at all, and once: its number says so.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::EntryKind;
 use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::{CellId, GoodsReceiptId, ProductId, StockEntryId, WarehouseId};
 use crate::{Error, Refusal, Result, products, warehouses};
 
 /// A posted goods receipt.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct GoodsReceipt {
     /// Ours.
     pub id: GoodsReceiptId,
@@ -105,6 +108,7 @@ pub async fn receive(
     )
     .execute(tx.conn())
     .await?;
+    audit::created(tx, Action::GoodsReceiptPosted, Object::of("goods_receipt", id), &receipt).await?;
     Ok(Received { receipt, products })
 }
 

@@ -19,8 +19,10 @@ pub mod workers;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::access::{Actor, Permission};
+use crate::audit::{self, Action, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::ids::{EnterpriseId, JobId};
 use crate::page::{Page, PageQuery};
@@ -204,6 +206,7 @@ pub async fn cancel(tx: &mut EnterpriseTx, id: JobId) -> Result<JobRow> {
     if !store::cancel(tx.conn(), enterprise_id, id, now).await? {
         return Err(Error::refused(Refusal::JobNotCancellable, format!("the job is {:?}", row.state).to_lowercase()));
     }
+    audit::noted(tx, Action::JobCancelled, Object::of("job", id), &json!({ "kind": row.kind })).await?;
     store::find(tx.conn(), enterprise_id, id).await?.ok_or(Error::NotFound("job"))
 }
 

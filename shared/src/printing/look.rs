@@ -1,6 +1,7 @@
 //! Reading print jobs.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::{ItemStatus, PrintKind, PrintStatus, Proof};
 use crate::access::Permission;
@@ -10,7 +11,8 @@ use crate::page::{Page, PageQuery};
 use crate::{Error, Result};
 
 /// A print job as clients see it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PrintJob {
     /// Ours.
     pub id: PrintJobId,

@@ -13,8 +13,10 @@ mod look;
 mod printers;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::{OrderId, PrintItemId, PrintJobId, PrinterId, RequestId, SupplyId};
@@ -163,7 +165,9 @@ pub async fn request_stickers(tx: &mut EnterpriseTx, request_id: RequestId, prin
     let id = insert(tx, printer_id, PrintKind::OrderStickers, Some(request_id), None).await?;
     insert_items(tx, id, &orders, None).await?;
     tx.enqueue(&RunLane { printer_id }).await?;
-    look::show(tx, id).await
+    let job = look::show(tx, id).await?;
+    audit::created(tx, Action::PrintJobCreated, Object::of("print_job", id), &job).await?;
+    Ok(job)
 }
 
 /// Has the QR code of a delivered supply printed. Asking again answers with the same print job.
@@ -184,7 +188,9 @@ pub async fn request_supply_qr(tx: &mut EnterpriseTx, supply_id: SupplyId, print
     let id = insert(tx, printer_id, PrintKind::SupplyQr, None, Some(supply_id)).await?;
     insert_items(tx, id, &[], Some(supply_id)).await?;
     tx.enqueue(&RunLane { printer_id }).await?;
-    look::show(tx, id).await
+    let job = look::show(tx, id).await?;
+    audit::created(tx, Action::PrintJobCreated, Object::of("print_job", id), &job).await?;
+    Ok(job)
 }
 
 /// A person says what became of an uncertain label; the lane goes on.
@@ -229,6 +235,8 @@ pub async fn resolve(
     }
     settle_job(tx, id).await?;
     tx.enqueue(&RunLane { printer_id: job.printer_id }).await?;
+    let facts = json!({ "printJobId": id, "verdict": verdict });
+    audit::noted(tx, Action::PrintItemResolved, Object::of("print_item", item_id), &facts).await?;
     look::show(tx, id).await
 }
 
@@ -246,6 +254,8 @@ pub async fn cancel(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<PrintJob> {
         return Err(Error::refused(Refusal::PrintJobNotCancellable, "every label is already sent or settled"));
     }
     settle_job(tx, id).await?;
+    let facts = json!({ "labels": cancelled.rows_affected() });
+    audit::noted(tx, Action::PrintJobCancelled, Object::of("print_job", id), &facts).await?;
     look::show(tx, id).await
 }
 

@@ -1,15 +1,19 @@
 //! Label printers.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::PrinterId;
+use crate::versions::Version;
 use crate::{Error, Refusal, Result, enterprises};
 
 /// A label printer on the network.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Printer {
     /// Ours.
     pub id: PrinterId,
@@ -31,6 +35,8 @@ pub struct Printer {
     pub fault_detail: Option<String>,
     /// Since when.
     pub created_at: DateTime<Utc>,
+    /// How often it was changed.
+    pub version: Version,
 }
 
 /// A printer to be added.
@@ -89,7 +95,9 @@ pub async fn add(tx: &mut EnterpriseTx, new: &NewPrinter) -> Result<Printer> {
     .execute(tx.conn())
     .await
     .refused_on("printers_name_key", Refusal::PrinterNameTaken, || format!("there is already a printer «{name}»"))?;
-    show(tx, id).await
+    let printer = show(tx, id).await?;
+    audit::created(tx, Action::PrinterAdded, Object::of("printer", id), &printer).await?;
+    Ok(printer)
 }
 
 /// One printer.
@@ -102,7 +110,7 @@ pub async fn get_printer(tx: &mut EnterpriseTx, id: PrinterId) -> Result<Printer
 pub(super) async fn show(tx: &mut EnterpriseTx, id: PrinterId) -> Result<Printer> {
     sqlx::query_as!(
         Printer,
-        "SELECT id, name, host, port, dpi, label_width_mm, label_height_mm, fault_code, fault_detail, created_at FROM printers WHERE id = $1",
+        "SELECT id, name, host, port, dpi, label_width_mm, label_height_mm, fault_code, fault_detail, created_at, version FROM printers WHERE id = $1",
         id as _
     )
     .fetch_optional(tx.conn())
@@ -115,7 +123,7 @@ pub async fn list_printers(tx: &mut EnterpriseTx) -> Result<Vec<Printer>> {
     tx.require(Permission::ReadPrinting)?;
     Ok(sqlx::query_as!(
         Printer,
-        "SELECT id, name, host, port, dpi, label_width_mm, label_height_mm, fault_code, fault_detail, created_at FROM printers ORDER BY id"
+        "SELECT id, name, host, port, dpi, label_width_mm, label_height_mm, fault_code, fault_detail, created_at, version FROM printers ORDER BY id"
     )
     .fetch_all(tx.conn())
     .await?)

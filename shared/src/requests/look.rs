@@ -1,16 +1,19 @@
 //! Reading requests.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::{PickLineStatus, Priority, RequestStatus, RequestType};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::{CellId, OrderId, PickLineId, ProductId, RequestId, UserId, WarehouseId, WbOrderId};
 use crate::page::{Page, PageQuery};
+use crate::versions::Version;
 use crate::{Error, Result};
 
 /// A request as clients see it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Request {
     /// Ours.
     pub id: RequestId,
@@ -38,6 +41,8 @@ pub struct Request {
     pub created_at: DateTime<Utc>,
     /// When anything changed.
     pub changed_at: DateTime<Utc>,
+    /// How often it was changed.
+    pub version: Version,
 }
 
 /// One step of a picking request.
@@ -125,7 +130,7 @@ pub(crate) async fn show(tx: &mut EnterpriseTx, id: RequestId) -> Result<Request
         Request,
         r#"SELECT r.id, r.type AS "type", r.status, r.priority, r.warehouse_id, r.assignee_id, r.due_at, r.comment,
                   (SELECT c.code FROM cells AS c WHERE c.id = r.at_cell_id) AS at_cell,
-                  r.created_at, r.changed_at,
+                  r.created_at, r.changed_at, r.version,
                   (SELECT count(*) FROM pick_lines AS l WHERE l.request_id = r.id)
                 + (SELECT count(*) FROM move_lines AS l WHERE l.request_id = r.id) AS "lines!",
                   (SELECT count(*) FROM pick_lines AS l WHERE l.request_id = r.id AND l.status = 'pending')
@@ -147,7 +152,7 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &RequestFilter, query: &PageQue
         Request,
         r#"SELECT r.id, r.type AS "type", r.status, r.priority, r.warehouse_id, r.assignee_id, r.due_at, r.comment,
                   (SELECT c.code FROM cells AS c WHERE c.id = r.at_cell_id) AS at_cell,
-                  r.created_at, r.changed_at,
+                  r.created_at, r.changed_at, r.version,
                   (SELECT count(*) FROM pick_lines AS l WHERE l.request_id = r.id)
                 + (SELECT count(*) FROM move_lines AS l WHERE l.request_id = r.id) AS "lines!",
                   (SELECT count(*) FROM pick_lines AS l WHERE l.request_id = r.id AND l.status = 'pending')

@@ -13,8 +13,10 @@ mod scan;
 mod store;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::ids::{OrderId, RequestId, UserId};
 use crate::orders::{self, OrderStatus};
@@ -145,10 +147,14 @@ pub enum PickLineStatus {
 /// Gives the request to somebody of the enterprise.
 pub async fn assign(tx: &mut EnterpriseTx, id: RequestId, assignee: UserId) -> Result<Request> {
     enter(tx, id, Permission::ManageRequests).await?;
-    let status = store::lock(tx, id).await?.status;
+    let store::Locked { status, version, .. } = store::lock(tx, id).await?;
+    tx.expect(version)?;
     status.check(RequestStatus::Assigned)?;
     store::assign(tx, id, assignee).await?;
     store::step(tx, id, status, RequestStatus::Assigned, None).await?;
+    let (before, after) =
+        (json!({ "status": status }), json!({ "status": RequestStatus::Assigned, "assigneeId": assignee }));
+    audit::changed(tx, Action::RequestAssigned, Object::of("request", id), &before, &after).await?;
     look::show(tx, id).await
 }
 
@@ -162,7 +168,8 @@ pub async fn move_to(
 ) -> Result<Request> {
     let calls_off = to == RequestStatus::Cancelled;
     enter(tx, id, if calls_off { Permission::ManageRequests } else { Permission::WorkRequests }).await?;
-    let status = store::lock(tx, id).await?.status;
+    let store::Locked { status, version, .. } = store::lock(tx, id).await?;
+    tx.expect(version)?;
     status.check(to)?;
     match to {
         RequestStatus::Assigned => {
@@ -182,5 +189,7 @@ pub async fn move_to(
         RequestStatus::Created | RequestStatus::InProgress | RequestStatus::Rejected | RequestStatus::Completed => {}
     }
     store::step(tx, id, status, to, comment).await?;
+    let (before, after) = (json!({ "status": status }), json!({ "status": to, "comment": comment }));
+    audit::changed(tx, Action::RequestMoved, Object::of("request", id), &before, &after).await?;
     look::show(tx, id).await
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Priority, Request, RequestStatus, RequestType, look, store};
 use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::ids::{MoveLineId, OrderId, PickLineId, RequestId, UserId, WarehouseId};
 use crate::inventory::Held;
@@ -56,7 +57,9 @@ pub async fn create_picking(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<R
     .execute(tx.conn())
     .await?;
     orders::step(tx, &orders, OrderStatus::Reserved, OrderStatus::Picking, None).await?;
-    look::show(tx, id).await
+    let request = look::show(tx, id).await?;
+    audit::created(tx, Action::RequestCreated, Object::of("request", id), &request).await?;
+    Ok(request)
 }
 
 /// The orders to pick, locked: the named ones must all be reserved in this warehouse, the longest waiting ones are

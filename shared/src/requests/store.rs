@@ -3,6 +3,7 @@
 use super::{RequestStatus, RequestType};
 use crate::db::EnterpriseTx;
 use crate::ids::{CellId, HistoryId, OrderId, RequestId, UserId, WarehouseId};
+use crate::versions::Version;
 use crate::{Error, Result};
 
 /// What a verb needs to know of a request that it holds.
@@ -12,12 +13,13 @@ pub(super) struct Locked {
     pub r#type: RequestType,
     pub warehouse_id: WarehouseId,
     pub at_cell_id: Option<CellId>,
+    pub version: Version,
 }
 
 pub(super) async fn lock(tx: &mut EnterpriseTx, id: RequestId) -> Result<Locked> {
     sqlx::query_as!(
         Locked,
-        r#"SELECT status, type AS "type", warehouse_id, at_cell_id FROM requests WHERE id = $1 FOR NO KEY UPDATE"#,
+        r#"SELECT status, type AS "type", warehouse_id, at_cell_id, version FROM requests WHERE id = $1 FOR NO KEY UPDATE"#,
         id as _
     )
     .fetch_optional(tx.conn())

@@ -1,16 +1,19 @@
 //! Reading supplies, and what stands in the way of one.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
 
 use super::{ShippingType, SupplyStatus};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::{AccountId, SupplyId, WbShippingPointId, WbSupplyId, WbWarehouseId};
 use crate::page::{Page, PageQuery};
+use crate::versions::Version;
 use crate::{Error, Result};
 
 /// A supply as clients see it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Supply {
     /// Ours.
     pub id: SupplyId,
@@ -48,6 +51,8 @@ pub struct Supply {
     pub problem_detail: Option<String>,
     /// Since when.
     pub created_at: DateTime<Utc>,
+    /// How often it was changed.
+    pub version: Version,
 }
 
 /// Which supplies to list.
@@ -102,7 +107,7 @@ pub(crate) async fn show(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Supply> 
     sqlx::query_as!(
         Supply,
         r#"SELECT s.id, s.account_id, s.name, s.status, s.wb_supply_id, s.wb_warehouse_id, s.cargo_type, s.shipping_date, s.shipping_point_id,
-                  s.shipping_type, s.shipping_set_at, s.delivered_at, s.accepted_at, s.problem_code, s.problem_detail, s.created_at,
+                  s.shipping_type, s.shipping_set_at, s.delivered_at, s.accepted_at, s.problem_code, s.problem_detail, s.created_at, s.version,
                   (SELECT count(*) FROM orders AS o WHERE o.supply_id = s.id) AS "orders!",
                   (SELECT count(*) FROM orders AS o WHERE o.supply_id = s.id AND o.in_supply_at IS NOT NULL) AS "orders_at_wildberries!"
            FROM supplies AS s WHERE s.id = $1"#,
@@ -113,6 +118,16 @@ pub(crate) async fn show(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Supply> 
     .ok_or(Error::NotFound("supply"))
 }
 
+/// One supply, held for a change, in the version that the request expects.
+pub(super) async fn lock(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Supply> {
+    let version = sqlx::query_scalar!("SELECT version FROM supplies WHERE id = $1 FOR NO KEY UPDATE", id as _)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(Error::NotFound("supply"))?;
+    tx.expect(version)?;
+    show(tx, id).await
+}
+
 /// Supplies in reach, newest first.
 pub async fn list(tx: &mut EnterpriseTx, filter: &SupplyFilter, query: &PageQuery) -> Result<Page<Supply>> {
     let bounds = tx.bounds(Permission::ReadOrders)?;
@@ -120,7 +135,7 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &SupplyFilter, query: &PageQuer
     let rows = sqlx::query_as!(
         Supply,
         r#"SELECT s.id, s.account_id, s.name, s.status, s.wb_supply_id, s.wb_warehouse_id, s.cargo_type, s.shipping_date, s.shipping_point_id,
-                  s.shipping_type, s.shipping_set_at, s.delivered_at, s.accepted_at, s.problem_code, s.problem_detail, s.created_at,
+                  s.shipping_type, s.shipping_set_at, s.delivered_at, s.accepted_at, s.problem_code, s.problem_detail, s.created_at, s.version,
                   (SELECT count(*) FROM orders AS o WHERE o.supply_id = s.id) AS "orders!",
                   (SELECT count(*) FROM orders AS o WHERE o.supply_id = s.id AND o.in_supply_at IS NOT NULL) AS "orders_at_wildberries!"
            FROM supplies AS s

@@ -13,8 +13,10 @@ mod record;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::{AccountId, HistoryId, JobId, OrderId, RequestId, SupplyId, WbShippingPointId};
@@ -159,18 +161,21 @@ pub async fn create(tx: &mut EnterpriseTx, new: &NewSupply) -> Result<Promised> 
     .await?;
     write_history(tx, id, None, SupplyStatus::Draft, None).await?;
     let job_id = tx.enqueue(&PublishSupply { supply_id: id }).await?.job_id;
-    Ok(Promised { supply: show(tx, id).await?, job_id })
+    let supply = show(tx, id).await?;
+    audit::created(tx, Action::SupplyCreated, Object::of("supply", id), &supply).await?;
+    Ok(Promised { supply, job_id })
 }
 
 /// Tries again to bring a draft or its missing orders to Wildberries.
 pub async fn publish(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Promised> {
     enter(tx, id, Permission::ManageSupplies).await?;
-    let supply = show(tx, id).await?;
+    let supply = look::lock(tx, id).await?;
     if matches!(supply.status, SupplyStatus::Delivering | SupplyStatus::Accepted) {
         return Err(Error::refused(Refusal::SupplyTransition, format!("the supply is {}", supply.status.name())));
     }
     record::clear_problem(tx, id).await?;
     let job_id = tx.enqueue(&PublishSupply { supply_id: id }).await?.job_id;
+    audit::noted(tx, Action::SupplyPublished, Object::of("supply", id), &json!({ "jobId": job_id })).await?;
     Ok(Promised { supply: show(tx, id).await?, job_id })
 }
 
@@ -183,7 +188,7 @@ pub async fn set_shipping(
     shipping_type: ShippingType,
 ) -> Result<Promised> {
     enter(tx, id, Permission::ManageSupplies).await?;
-    let supply = show(tx, id).await?;
+    let supply = look::lock(tx, id).await?;
     let today = tx.now().await?.date_naive();
     if date < today - chrono::Duration::days(1) {
         return Err(Error::invalid("date", "lies in the past"));
@@ -209,13 +214,15 @@ pub async fn set_shipping(
     .execute(tx.conn())
     .await?;
     let job_id = tx.enqueue(&SetShipping { supply_id: id }).await?.job_id;
-    Ok(Promised { supply: show(tx, id).await?, job_id })
+    let set = show(tx, id).await?;
+    audit::changed(tx, Action::SupplyShippingSet, Object::of("supply", id), &supply, &set).await?;
+    Ok(Promised { supply: set, job_id })
 }
 
 /// Hands the supply to delivery. Everything that is known to make Wildberries refuse is said before it is asked.
 pub async fn deliver(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Promised> {
     enter(tx, id, Permission::ManageSupplies).await?;
-    let supply = show(tx, id).await?;
+    let supply = look::lock(tx, id).await?;
     if supply.status == SupplyStatus::Delivering || supply.status == SupplyStatus::Accepted {
         return Err(Error::refused(Refusal::SupplyTransition, format!("the supply is {}", supply.status.name())));
     }
@@ -236,6 +243,7 @@ pub async fn deliver(tx: &mut EnterpriseTx, id: SupplyId) -> Result<Promised> {
     .execute(tx.conn())
     .await?;
     let job_id = tx.enqueue(&DeliverSupply { supply_id: id }).await?.job_id;
+    audit::noted(tx, Action::SupplyDelivered, Object::of("supply", id), &json!({ "jobId": job_id })).await?;
     Ok(Promised { supply: show(tx, id).await?, job_id })
 }
 

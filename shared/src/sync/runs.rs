@@ -2,11 +2,12 @@
 //! timer's look at Wildberries leaves one only when it found something or failed.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses, SyncKind, SyncStatus};
 use crate::access::Permission;
 use crate::accounts;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::{AccountId, JobId, SyncRunId};
@@ -100,6 +101,8 @@ pub async fn start(tx: &mut EnterpriseTx, account_id: AccountId, kind: SyncKind)
     .execute(tx.conn())
     .await
     .refused_on("sync_runs_unfinished_key", Refusal::SyncAlreadyRunning, || "wait for it, or look at it in /sync-runs".to_owned())?;
+    let facts = json!({ "accountId": account_id, "kind": kind });
+    audit::noted(tx, Action::SyncStarted, Object::of("sync_run", id), &facts).await?;
     show(tx, id).await
 }
 

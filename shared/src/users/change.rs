@@ -6,6 +6,7 @@
 use super::sessions::{self, EndReason};
 use super::{Email, Grant, User, checked_name, grants, people, rights};
 use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::UserId;
@@ -49,36 +50,38 @@ pub async fn change(tx: &mut EnterpriseTx, id: UserId, profile: &Profile) -> Res
     .execute(tx.conn())
     .await
     .refused_on("users_email_key", Refusal::EmailTaken, || format!("{} is taken", email.unwrap_or_default()))?;
-    people::show(tx, id).await
+    changed(tx, &user).await
 }
 
 /// Changes how colleagues call the acting person.
 pub async fn rename(tx: &mut EnterpriseTx, name: &str) -> Result<User> {
     let id = tx.actor().user_id().ok_or(Error::NotFound("user"))?;
+    let before = people::show(tx, id).await?;
     sqlx::query!("UPDATE users SET name = $2 WHERE id = $1", id as _, checked_name(name)?).execute(tx.conn()).await?;
-    people::show(tx, id).await
+    changed(tx, &before).await
 }
 
 /// Lets a person work again.
 pub async fn activate(tx: &mut EnterpriseTx, id: UserId) -> Result<User> {
-    lock_other(tx, id).await?;
+    let before = lock_other(tx, id).await?;
     set_status(tx, id, "active").await?;
-    people::show(tx, id).await
+    changed(tx, &before).await
 }
 
 /// Lets a person work no more, from their next request on. What they may do is kept for their return.
 pub async fn deactivate(tx: &mut EnterpriseTx, id: UserId) -> Result<User> {
-    lock_other(tx, id).await?;
+    let before = lock_other(tx, id).await?;
     set_status(tx, id, "inactive").await?;
     sessions::end_in_enterprise(tx, id, EndReason::EndedByAdministrator).await?;
     rights::keep_an_administrator(tx).await?;
-    people::show(tx, id).await
+    changed(tx, &before).await
 }
 
 /// Takes a person out of the enterprise. Histories and requests go on naming them; nobody finds them any more.
 pub async fn remove(tx: &mut EnterpriseTx, id: UserId) -> Result<()> {
-    lock_other(tx, id).await?;
+    let user = lock_other(tx, id).await?;
     set_status(tx, id, "removed").await?;
+    audit::noted(tx, Action::UserRemoved, Object::of("user", id), &user).await?;
     grants::clear(tx, id).await?;
     sessions::end_in_enterprise(tx, id, EndReason::EndedByAdministrator).await?;
     rights::keep_an_administrator(tx).await
@@ -87,13 +90,20 @@ pub async fn remove(tx: &mut EnterpriseTx, id: UserId) -> Result<()> {
 /// Puts these grants in place of all that the person had, from their next request on.
 pub async fn set_grants(tx: &mut EnterpriseTx, id: UserId, granted: &[Grant]) -> Result<User> {
     let mine = rights::lock(tx, Permission::ManagePeople).await?;
-    check_other(tx, id).await?;
+    let before = check_other(tx, id).await?;
     let theirs = rights::granted(tx, id).await?.and(grants::sum(tx, granted).await?);
     rights::check_covers(&mine, &theirs)?;
     grants::replace(tx, id, granted).await?;
     rights::rights_changed(tx, &[id]).await?;
     rights::keep_an_administrator(tx).await?;
-    people::show(tx, id).await
+    changed(tx, &before).await
+}
+
+/// The person as they are now, with the change kept in the audit log.
+async fn changed(tx: &mut EnterpriseTx, before: &User) -> Result<User> {
+    let after = people::show(tx, before.id).await?;
+    audit::changed(tx, Action::UserChanged, Object::of("user", before.id), before, &after).await?;
+    Ok(after)
 }
 
 /// Holds all rights of the enterprise still; fails unless the acting one may change this person.

@@ -1,10 +1,13 @@
 //! Passwords as the table keeps them. Hashing is the API's; no transaction is open meanwhile.
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use sqlx::PgConnection;
 
 use super::Email;
 use super::sessions::{self, EndReason};
+use crate::access::Origin;
+use crate::audit::{self, Action, INSTALLATION, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::herald::Change;
 use crate::ids::UserId;
@@ -38,6 +41,7 @@ pub async fn acting_person(tx: &mut EnterpriseTx) -> Result<Person> {
 pub async fn change_password(tx: &mut EnterpriseTx, password_hash: &SecretString) -> Result<()> {
     let id = tx.actor().user_id().ok_or(Error::NotFound("user"))?;
     set_password(tx.conn(), id, password_hash).await?;
+    audit::noted(tx, Action::PasswordChanged, Object::of("user", id), &json!({})).await?;
     sessions::note_confirmed(tx).await?;
     sessions::end_others(tx, EndReason::PasswordChanged).await
 }
@@ -47,6 +51,9 @@ pub(super) async fn reset_password(tx: &mut PlatformTx, id: UserId, password_has
     let now = tx.now().await?;
     set_password(tx.conn(), id, password_hash).await?;
     sessions::end(tx.conn(), now, &sessions::Which::all_of(id), EndReason::PasswordChanged).await?;
+    let act = (Action::PasswordChanged, Object::of("user", id));
+    let actor = format!("user:{id}");
+    audit::noted_outside(tx, INSTALLATION, &actor, &Origin::default(), act, &json!({ "by": "letter" })).await?;
     tx.announce(Change::User(id));
     Ok(())
 }

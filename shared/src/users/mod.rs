@@ -13,6 +13,7 @@ pub mod roles;
 pub mod second_factor;
 pub mod sessions;
 pub mod tokens;
+pub mod trail;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;

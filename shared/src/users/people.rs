@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{Email, Grant, NewUser, User, UserFilter, UserStatus, checked_name, grants, rights};
-use crate::access::{Operator, Permission, Role};
+use crate::access::{Operator, Origin, Permission, Role};
+use crate::audit::{self, Action, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::error::RefusedOn;
 use crate::ids::{EnterpriseId, GrantId, UserId};
@@ -40,7 +42,9 @@ pub async fn create(tx: &mut EnterpriseTx, new: &NewUser) -> Result<User> {
     join(tx.conn(), enterprise_id, id, now).await?;
     grants::replace(tx, id, &new.grants).await?;
     rights::rights_changed(tx, &[id]).await?;
-    show(tx, id).await
+    let user = show(tx, id).await?;
+    audit::created(tx, Action::UserCreated, Object::of("user", id), &user).await?;
+    Ok(user)
 }
 
 /// Takes the first administrator into an enterprise that was just founded.
@@ -48,6 +52,9 @@ pub async fn create_first(tx: &mut PlatformTx, enterprise_id: EnterpriseId, new:
     let now = tx.now().await?;
     let id = find_or_insert(tx.conn(), new, now).await?;
     join_as(tx, enterprise_id, id, Role::Administrator).await?;
+    let act = (Action::UserCreated, Object::of("user", id));
+    let facts = json!({ "email": new.email.as_str(), "name": new.name, "role": Role::Administrator });
+    audit::noted_outside(tx, enterprise_id, "platform", &Origin::default(), act, &facts).await?;
     Ok(id)
 }
 

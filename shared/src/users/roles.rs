@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::rights;
 use crate::access::{Grants, Permission, Reach, known};
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::{RoleId, UserId};
@@ -94,7 +95,9 @@ pub async fn create(tx: &mut EnterpriseTx, draft: &RoleDraft) -> Result<OwnRole>
     .execute(tx.conn())
     .await
     .refused_on("roles_name_key", Refusal::RoleNameTaken, || format!("there is already a role «{name}»"))?;
-    one(tx, id).await
+    let role = one(tx, id).await?;
+    audit::created(tx, Action::RoleCreated, Object::of("role", id), &role).await?;
+    Ok(role)
 }
 
 /// Changes a role, and with it what everybody may who has it.
@@ -117,18 +120,21 @@ pub async fn change(tx: &mut EnterpriseTx, id: RoleId, draft: &RoleDraft) -> Res
     .refused_on("roles_name_key", Refusal::RoleNameTaken, || format!("there is already a role «{name}»"))?;
     let people = holders(tx, id).await?;
     rights::rights_changed(tx, &people).await?;
-    one(tx, id).await
+    let after = one(tx, id).await?;
+    audit::changed(tx, Action::RoleChanged, Object::of("role", id), &role, &after).await?;
+    Ok(after)
 }
 
 /// Deletes a role that nobody has.
 pub async fn delete(tx: &mut EnterpriseTx, id: RoleId) -> Result<()> {
     rights::lock(tx, Permission::ManageRoles).await?;
-    let deleted = sqlx::query!("DELETE FROM roles WHERE id = $1", id as _).execute(tx.conn()).await.refused_on(
+    let role = one(tx, id).await?;
+    sqlx::query!("DELETE FROM roles WHERE id = $1", id as _).execute(tx.conn()).await.refused_on(
         "grants_own_role_fkey",
         Refusal::RoleInUse,
         || "give those who have it another one first".to_owned(),
     )?;
-    if deleted.rows_affected() == 0 { Err(Error::NotFound("role")) } else { Ok(()) }
+    audit::noted(tx, Action::RoleDeleted, Object::of("role", id), &role).await
 }
 
 /// A role as the table has it: permissions by their codes.

@@ -1,12 +1,14 @@
 //! What the suite stands on: the API on a port, jobs run in this process without Redis, the simulator, a virtual printer,
 //! a database of its own as the roles of production, and a clock that stands until it is moved.
 
+mod acts;
 pub mod answers;
 pub mod engine;
 mod mail;
 pub mod people;
 mod shop;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +30,7 @@ use wildberries::{Limits, Simulator, TokenSpec};
 use worker::printing::transport::{AllowList, Timeouts};
 use worker::{Ctx, Ran};
 
+pub use acts::{Act, changing_operations, example};
 pub use mail::{Letter, MailServer, token_of};
 pub use people::{Person, Reach, grant};
 pub use shop::Shop;
@@ -224,6 +227,25 @@ impl TestApp {
         Ok(sqlx::query_scalar(sql).fetch_one(&mut self.admin().await?).await?)
     }
 
+    /// The content of every table but these, one fingerprint each: two that are equal show that nothing was written in between.
+    pub async fn fingerprint(&self, but: &[&str]) -> Result<BTreeMap<String, String>> {
+        let mut admin = self.admin().await?;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "SELECT c.relname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+             WHERE n.nspname = 'public' AND c.relkind = 'r' ORDER BY 1",
+        )
+        .fetch_all(&mut admin)
+        .await?;
+        let mut found = BTreeMap::new();
+        for table in tables.into_iter().filter(|table| !but.contains(&table.as_str())) {
+            let query =
+                format!("SELECT coalesce(md5(string_agg(t::text, ';' ORDER BY t::text)), '') FROM {table} AS t");
+            let print: String = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&mut admin).await?;
+            found.insert(table, print);
+        }
+        Ok(found)
+    }
+
     /// Redis, shared with other tests: names in it must be one's own.
     pub fn redis_url(&self) -> String {
         self.servers.redis_url(0)
@@ -232,6 +254,11 @@ impl TestApp {
     /// The database as this role.
     pub async fn as_role(&self, role: Role) -> Result<PgConnection> {
         PgConnection::connect(&self.servers.database_url(role, &self.database)).await.context("connecting")
+    }
+
+    /// The database as the API has it.
+    pub fn api_db(&self) -> &Db {
+        &self.api
     }
 }
 

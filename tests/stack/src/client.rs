@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -13,6 +14,8 @@ use crate::wait;
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
     /// Its body; null if there is none.
     pub body: Value,
 }
@@ -21,6 +24,11 @@ impl Answer {
     /// The stable code of a problem, or nothing.
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// A header, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
@@ -40,6 +48,12 @@ impl Client {
         Ok(Self { http, base: base.to_owned(), token: None })
     }
 
+    /// The same person at another address of the same API.
+    #[must_use]
+    pub fn at(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
     /// Signs in.
     pub async fn sign_in(mut self, email: &str, password: &str) -> anyhow::Result<Self> {
         let answer = self.post("/auth/login", json!({ "email": email, "password": password })).await?;
@@ -53,14 +67,19 @@ impl Client {
         Self { token: token.map(str::to_owned), ..self.clone() }
     }
 
-    /// The same client, asking another process of the API.
-    #[must_use]
-    pub fn at(&self, base: &str) -> Self {
-        Self { base: base.to_owned(), ..self.clone() }
-    }
-
     /// Asks and takes any answer.
     pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
+        self.ask_with(method, path, body, &[]).await
+    }
+
+    /// Asks with further headers and takes any answer.
+    pub async fn ask_with(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<Answer> {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -68,11 +87,14 @@ impl Client {
         if let Some(body) = &body {
             request = request.json(body);
         }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let response = request.send().await.with_context(|| format!("{method} {path}"))?;
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.with_context(|| format!("{method} {path}"))?;
         let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap_or(Value::Null) };
-        Ok(Answer { status, body })
+        Ok(Answer { status, headers, body })
     }
 
     /// Asks and takes any answer as it comes: its status, and its headers and body as text.

@@ -40,6 +40,9 @@ enum Command {
         /// Only these figures
         #[arg(long, value_delimiter = ',')]
         only: Vec<bench::Figures>,
+        /// The cost of audit entries alone
+        #[arg(long)]
+        audit: bool,
     },
     /// Breaks things on purpose while the main job is walked
     #[command(subcommand)]
@@ -90,6 +93,15 @@ enum Chaos {
         #[arg(long, default_value_t = 200)]
         rounds: usize,
     },
+    /// Sends one request many times to three replicas of the API while one of them is killed with -9 every two seconds
+    Idempotency {
+        /// How many keys
+        #[arg(long, default_value_t = 200)]
+        rounds: u64,
+        /// Decides who is killed and who is asked
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 #[derive(clap::Args)]
@@ -139,11 +151,17 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Test { arguments } => return suite::run(&arguments).await.map(ExitCode::from),
         Command::Demo { once, place } => until_asked(demonstrate(place.options(), once, &mut steps)).await,
-        Command::Bench { short, only } => until_asked(Box::pin(bench::run(short, &only, &mut steps))).await,
+        Command::Bench { audit: true, .. } => until_asked(Box::pin(bench::audit(&mut steps))).await,
+        Command::Bench { short, only, audit: false } => {
+            until_asked(Box::pin(bench::run(short, &only, &mut steps))).await
+        }
         Command::Chaos(Chaos::Walk { rounds, seed }) => {
             until_asked(Box::pin(chaos::walk(rounds, seed, &mut steps))).await
         }
         Command::Chaos(Chaos::Sessions { rounds }) => until_asked(Box::pin(sessions::run(rounds, &mut steps))).await,
+        Command::Chaos(Chaos::Idempotency { rounds, seed }) => {
+            until_asked(Box::pin(chaos::idempotency(rounds, seed, &mut steps))).await
+        }
         Command::Up(place) => until_asked(stand(place.options(), &mut steps)).await,
         Command::Servers { durable } => until_asked(serve(durable, &mut steps)).await,
         Command::Prepare { check } => until_asked(prepare::run(check, &mut steps)).await,

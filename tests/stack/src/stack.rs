@@ -176,7 +176,7 @@ impl Stack {
         }
         let api_port = options.api_port.map_or_else(ports::free, Ok)?;
         let api_url = format!("http://127.0.0.1:{api_port}");
-        let api = steps.step("Start the API", bench.api(&servers, &database, api_port)).await?;
+        let api = steps.step("Start the API", bench.api(&servers, &database, "api", api_port)).await?;
         let mut workers = Vec::new();
         for number in 1..=options.workers {
             let worker = bench.worker(&servers, &database, number);
@@ -211,8 +211,16 @@ impl Stack {
     pub async fn add_api(&mut self) -> anyhow::Result<String> {
         let bench = Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() };
         let port = ports::free()?;
-        self.apis.push(bench.api(&self.servers, &self.database, port).await?);
+        self.apis.push(bench.api(&self.servers, &self.database, &format!("api-{}", self.apis.len() + 1), port).await?);
         Ok(format!("http://127.0.0.1:{port}"))
+    }
+
+    /// Starts one more replica of the API; answers with it and its address.
+    pub async fn another_api(&self, number: usize) -> anyhow::Result<(Program, String)> {
+        let bench = Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() };
+        let port = ports::free()?;
+        let api = bench.api(&self.servers, &self.database, &format!("api-{number}"), port).await?;
+        Ok((api, format!("http://127.0.0.1:{port}")))
     }
 
     /// Where the programs write their logs.
@@ -276,8 +284,8 @@ impl Bench {
         }
     }
 
-    async fn api(&self, servers: &Servers, database: &str, port: u16) -> anyhow::Result<Program> {
-        let mut recipe = self.recipe("api", "api", &["serve"], servers.database_url(Role::Api, database));
+    async fn api(&self, servers: &Servers, database: &str, name: &str, port: u16) -> anyhow::Result<Program> {
+        let mut recipe = self.recipe(name, "api", &["serve"], servers.database_url(Role::Api, database));
         recipe.environment = recipe.environment.with("API_LISTEN", format!("127.0.0.1:{port}"));
         let mut api = Program::start(recipe)?;
         api.wait_ready(&format!("http://127.0.0.1:{port}/health/ready"), READY).await?;

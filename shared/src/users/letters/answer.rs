@@ -1,8 +1,11 @@
 //! Who answers a letter shows that they read it. The token is good once.
 
 use secrecy::SecretString;
+use serde_json::json;
 
 use super::LetterKind;
+use crate::access::Origin;
+use crate::audit::{self, Action, Object};
 use crate::db::PlatformTx;
 use crate::ids::UserId;
 use crate::users::credentials::{self, Person};
@@ -74,7 +77,10 @@ pub async fn accept(tx: &mut PlatformTx, token: &LetterToken, newcomer: Newcomer
         }
         Newcomer::Known(id) => id,
     };
-    people::join_as(tx, row.enterprise_id, id, row.role).await
+    people::join_as(tx, row.enterprise_id, id, row.role).await?;
+    let act = (Action::UserCreated, Object::of("user", id));
+    let facts = json!({ "email": row.email, "role": row.role, "by": "invitation" });
+    audit::noted_outside(tx, row.enterprise_id, &format!("user:{id}"), &Origin::default(), act, &facts).await
 }
 
 /// Whose password the reset with this token changes.

@@ -17,6 +17,7 @@ use url::Url;
 use super::tokens::LetterToken;
 use super::{Email, checked_name, rights};
 use crate::access::{Grants, Permission, Reach, Role};
+use crate::audit::{self, Action, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::ids::{EnterpriseId, LetterId, UserId};
 use crate::jobs::{Job, Queue};
@@ -139,6 +140,8 @@ pub async fn invite(tx: &mut EnterpriseTx, new: &NewInvitation, delivery: Delive
     let actor = tx.actor().to_string();
     let invitation = Invitation { enterprise_id, name, role: new.role };
     let asked = insert(tx.conn(), now, LetterKind::Invitation, new.email.as_str(), &actor, Some(invitation)).await?;
+    let facts = serde_json::json!({ "email": new.email.as_str(), "name": new.name, "role": new.role });
+    audit::noted(tx, Action::UserInvited, Object::of("letter", asked.id), &facts).await?;
     deliver(tx, asked, LetterKind::Invitation, delivery).await
 }
 

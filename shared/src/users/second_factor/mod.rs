@@ -11,11 +11,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use serde_json::json;
 use sqlx::PgConnection;
 use totp_rs::{Algorithm, TOTP};
 
 use super::credentials;
 use super::sessions::{self, EndReason};
+use crate::access::Origin;
+use crate::audit::{self, Action, INSTALLATION, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::herald::Change;
 use crate::ids::UserId;
@@ -92,6 +95,7 @@ pub async fn finish(tx: &mut EnterpriseTx, keyring: &Keyring, code: &str) -> Res
         .execute(tx.conn())
         .await?;
     let codes = recovery::replace(tx.conn(), user_id).await?;
+    audit::noted(tx, Action::SecondFactorSet, Object::of("user", user_id), &json!({})).await?;
     sessions::end_others(tx, EndReason::SecondFactorChanged).await?;
     Ok(codes)
 }
@@ -103,6 +107,7 @@ pub async fn renew_recovery_codes(tx: &mut EnterpriseTx) -> Result<Vec<SecretStr
     if !is_on(tx.conn(), user_id).await? {
         return Err(Error::NotFound("second factor"));
     }
+    audit::noted(tx, Action::SecondFactorRecoveryRenewed, Object::of("user", user_id), &json!({})).await?;
     recovery::replace(tx.conn(), user_id).await
 }
 
@@ -113,6 +118,7 @@ pub async fn disable(tx: &mut EnterpriseTx) -> Result<()> {
     if !remove(tx.conn(), user_id).await? {
         return Err(Error::NotFound("second factor"));
     }
+    audit::noted(tx, Action::SecondFactorRemoved, Object::of("user", user_id), &json!({})).await?;
     sessions::end_others(tx, EndReason::SecondFactorChanged).await
 }
 
@@ -120,6 +126,8 @@ pub async fn disable(tx: &mut EnterpriseTx) -> Result<()> {
 pub async fn take_away(tx: &mut PlatformTx, user_id: UserId) -> Result<bool> {
     let (now, there) = (tx.now().await?, remove(tx.conn(), user_id).await?);
     sessions::end(tx.conn(), now, &sessions::Which::all_of(user_id), EndReason::SecondFactorChanged).await?;
+    let act = (Action::SecondFactorRemoved, Object::of("user", user_id));
+    audit::noted_outside(tx, INSTALLATION, "platform", &Origin::default(), act, &json!({ "there": there })).await?;
     tx.announce(Change::User(user_id));
     Ok(there)
 }

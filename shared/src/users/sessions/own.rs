@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::PgConnection;
 
 use super::super::{people, rights};
 use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::herald::Change;
 use crate::ids::{EnterpriseId, SessionId, UserId};
@@ -142,6 +144,11 @@ async fn end_and_announce(tx: &mut EnterpriseTx, which: Which, reason: EndReason
     let now = tx.now().await?;
     let ended = end(tx.conn(), now, &which, reason).await?;
     tx.announce(Change::User(which.user_id));
+    if ended > 0 {
+        let object = which.session.map_or_else(|| Object::of("user", which.user_id), |id| Object::of("session", id));
+        let facts = json!({ "userId": which.user_id, "sessions": ended, "reason": reason });
+        audit::noted(tx, Action::SessionEnded, object, &facts).await?;
+    }
     Ok(ended)
 }
 

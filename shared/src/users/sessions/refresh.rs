@@ -6,11 +6,12 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::own::{EndReason, Which, end};
 use super::{ABSOLUTE, Device, IDLE, Session, successor};
+use crate::access::Origin;
 use crate::db::PlatformTx;
 use crate::herald::Change;
 use crate::ids::{EnterpriseId, SessionId, UserId};
-use crate::users::letters;
 use crate::users::tokens::RefreshToken;
+use crate::users::{letters, trail};
 use crate::{Error, Result};
 
 /// How long a lost answer may be asked for again.
@@ -43,7 +44,12 @@ impl Refreshed {
 
 /// Replaces the refresh token and prolongs the session. Of several that bring the same token at once, on whichever
 /// process, one makes the successor; the others wait for it on the session's row and are given the same.
-pub async fn refresh(tx: &mut PlatformTx, presented: &RefreshToken, device: &Device) -> Result<Refreshed> {
+pub async fn refresh(
+    tx: &mut PlatformTx,
+    presented: &RefreshToken,
+    device: &Device,
+    origin: &Origin,
+) -> Result<Refreshed> {
     let successor = RefreshToken::random();
     if let Some(session) = rotate(tx, presented, &successor, device).await? {
         return Ok(Refreshed::Renewed(session, successor));
@@ -59,6 +65,7 @@ pub async fn refresh(tx: &mut PlatformTx, presented: &RefreshToken, device: &Dev
     end(tx.conn(), now, &which, EndReason::TokenReused).await?;
     tx.announce(Change::Session(family.id));
     letters::warn_of_reuse(tx, family.user_id).await?;
+    trail::reused(tx, &family.session(), origin).await?;
     tracing::warn!(session.id = %family.id, user.id = %family.user_id, "A spent refresh token came again: the session is over");
     Ok(Refreshed::Reused)
 }

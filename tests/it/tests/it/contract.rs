@@ -96,6 +96,7 @@ async fn every_table_of_an_enterprise_is_guarded() -> Result<()> {
         unguarded,
         [
             "_sqlx_migrations",
+            "audit_prunings",
             "enterprises",
             "gauges",
             "health_probe",

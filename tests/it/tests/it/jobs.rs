@@ -9,6 +9,7 @@ use serde_json::json;
 use shared::ids::{AccountId, JobId, LetterId, PrinterId, SupplyId, SyncRunId};
 use shared::jobs::{Job, Outcome, Pusher, Queue, QueueNames, lease};
 use stack::client::text;
+use worker::idempotency::PruneAnswers;
 use worker::pulse::Pulse;
 use worker::timers::PruneJobs;
 use worker::{Runner, relay};
@@ -160,6 +161,9 @@ fn what_jobs_look_like_in_their_rows_does_not_change() {
     let (account_id, supply_id, run) = (AccountId(id), SupplyId(id), Some(SyncRunId(id)));
     let jobs = [
         shown(&PruneJobs {}),
+        shown(&PruneAnswers {}),
+        shown(&shared::audit::SealEntries {}),
+        shown(&shared::audit::MakePartitions {}),
         shown(&shared::sync::PullCatalogue { account_id, run }),
         shown(&shared::sync::PullWarehouses { account_id, run }),
         shown(&shared::sync::PullNewOrders { account_id, run: None }),
@@ -179,6 +183,9 @@ fn what_jobs_look_like_in_their_rows_does_not_change() {
         jobs,
         [
             "jobs.prune default {}".to_owned(),
+            "idempotency.prune_answers default {}".to_owned(),
+            "audit.seal_entries default {}".to_owned(),
+            "audit.make_partitions default {}".to_owned(),
             format!("sync.pull_catalogue sync {both}"),
             format!("sync.pull_warehouses sync {both}"),
             format!("sync.pull_new_orders import {timer}"),

@@ -2,18 +2,21 @@
 
 mod alarms;
 mod api_keys;
+mod audit;
 mod canary;
 mod configuration;
 mod contract;
 mod door;
 mod engine;
 mod enterprises;
+mod idempotency;
 mod jobs;
 mod keys;
 mod letters;
 mod orders;
 mod people;
 mod permissions;
+mod preconditions;
 mod printing;
 mod reach;
 mod receipts;

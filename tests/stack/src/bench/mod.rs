@@ -3,6 +3,7 @@
 
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded for people")]
 
+mod audit;
 mod bare;
 mod door;
 
@@ -16,9 +17,10 @@ use wildberries::{ALL_CATEGORIES, Limits, TokenKind};
 
 use crate::client::text;
 use crate::programs::Profile;
-use crate::{Client, Options, Stack, Steps, demo};
+use crate::{Client, Durability, Options, Role, ServerOptions, Servers, Stack, Steps, demo};
 
 const LONG: Duration = Duration::from_mins(10);
+const DATABASE: &str = "bench";
 
 /// One promise and what was reached.
 struct Figure {
@@ -43,6 +45,22 @@ pub enum Figures {
     Memory,
     /// The front door in a rush
     Door,
+}
+
+/// Measures what an audit entry costs, and nothing else.
+pub async fn audit(steps: &mut Steps) -> anyhow::Result<()> {
+    let servers =
+        Servers::start_with(ServerOptions { private: true, ..ServerOptions::new(Durability::Durable) }, |_| ());
+    let servers = steps.step("Start Postgres", servers).await?;
+    let migrating = async {
+        servers.create_database(DATABASE, None).await?;
+        let migrations = crate::programs::workspace().join("migrations");
+        crate::servers::migrate(&servers.database_url(Role::Migrate, DATABASE), &migrations).await
+    };
+    steps.step("Apply the migrations", migrating).await?;
+    let figure = steps.step("Changes with their audit entries", audit::figure(&servers, DATABASE)).await?;
+    tell(steps, &mut Vec::new(), &figure);
+    servers.stop().await
 }
 
 /// Measures these, or everything; `short` with a fifth of the orders. Fails, after the last, if a promise was not held.
@@ -78,6 +96,9 @@ pub async fn run(short: bool, only: &[Figures], steps: &mut Steps) -> anyhow::Re
         let stack = up(10_000.0, steps).await?;
         stack.simulator.set_limits(Limits::Off);
         let figure = steps.step("Import against bare SQL", import(&stack, orders)).await?;
+        tell(steps, &mut broken, &figure);
+        let figure =
+            steps.step("Changes with their audit entries", audit::figure(&stack.servers, &stack.database)).await?;
         tell(steps, &mut broken, &figure);
         stack.down().await?;
     }

@@ -1,0 +1,99 @@
+//! The closed registry of acts that are audited.
+
+macro_rules! actions {
+    ($($name:ident = $code:literal, $title:literal, $russian:literal;)+) => {
+        /// What was done. Codes are stable: they are kept for a year and searched by. Alphabetical, append-only.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Action {
+            $(#[doc = $title] $name,)+
+        }
+
+        impl Action {
+            /// Every act there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The stable code, written `noun.participle`.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// In English.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+
+            /// In Russian.
+            pub fn title_ru(self) -> &'static str {
+                match self { $(Self::$name => $russian,)+ }
+            }
+
+            /// The act with this code; a code that a newer program wrote is not known here.
+            pub fn find(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|action| action.code() == code)
+            }
+        }
+    };
+}
+
+actions! {
+    AccessDenied = "access.denied", "Something was asked for that the role does not allow", "Отказано в доступе";
+    AccountBlocked = "account.blocked", "Wildberries refused an account's token", "Wildberries отклонил токен кабинета";
+    AccountConnected = "account.connected", "A seller account was stored with its token", "Добавлен кабинет продавца с токеном";
+    AccountTokenReplaced = "account.token_replaced", "An account's token was replaced", "Токен кабинета заменён";
+    AlarmAcknowledged = "alarm.acknowledged", "Somebody has seen an alarm", "Тревога принята";
+    ApiKeyCreated = "api_key.created", "A service key was made", "Создан сервисный ключ";
+    ApiKeyRevoked = "api_key.revoked", "A service key was revoked", "Сервисный ключ отозван";
+    CellsAdded = "cells.added", "Cells were added to a warehouse", "На склад добавлены ячейки";
+    EnterpriseChanged = "enterprise.changed", "An enterprise was changed", "Изменены данные предприятия";
+    EnterpriseCreated = "enterprise.created", "An enterprise was founded", "Создано предприятие";
+    EnterpriseStatusSet = "enterprise.status_set", "An enterprise was suspended or activated", "Предприятие приостановлено или возобновлено";
+    GoodsReceiptPosted = "goods_receipt.posted", "A goods receipt was posted", "Проведена приёмка";
+    JobCancelled = "job.cancelled", "A job was taken back", "Задание отменено";
+    PasswordChanged = "password.changed", "A password was changed", "Пароль изменён";
+    PrintItemResolved = "print_item.resolved", "Somebody said what became of an uncertain label", "Указан исход неясной этикетки";
+    PrintJobCancelled = "print_job.cancelled", "A print job was taken back", "Задание печати отменено";
+    PrintJobCreated = "print_job.created", "Labels were sent to a printer", "Этикетки отправлены на печать";
+    PrinterAdded = "printer.added", "A printer was added", "Добавлен принтер";
+    RequestAssigned = "request.assigned", "A request was given to somebody", "Заявка назначена исполнителю";
+    RequestCreated = "request.created", "A request was made", "Создана заявка";
+    RequestMoved = "request.moved", "A request went to another status", "Изменён статус заявки";
+    RoleChanged = "role.changed", "A role was changed", "Роль изменена";
+    RoleCreated = "role.created", "A role was made", "Создана роль";
+    RoleDeleted = "role.deleted", "A role was deleted", "Роль удалена";
+    SecondFactorRecoveryRenewed = "second_factor.recovery_renewed", "Recovery codes were renewed", "Коды восстановления обновлены";
+    SecondFactorRemoved = "second_factor.removed", "A second factor was switched off", "Второй фактор отключён";
+    SecondFactorSet = "second_factor.set", "A second factor was switched on", "Второй фактор включён";
+    SessionEnded = "session.ended", "A session or several were ended", "Сеансы завершены";
+    SessionOpened = "session.opened", "Somebody signed in", "Выполнен вход";
+    SessionRefused = "session.refused", "Somebody did not get in", "Вход отклонён";
+    SessionTokenReused = "session.token_reused", "A spent refresh token came again: the session is over", "Использованный токен обновления пришёл снова: сеанс завершён";
+    SupplyCreated = "supply.created", "A supply was made", "Создана поставка";
+    SupplyDelivered = "supply.delivered", "A supply was handed to delivery", "Поставка передана в доставку";
+    SupplyPublished = "supply.published", "A supply was sent to Wildberries again", "Поставка повторно отправлена в Wildberries";
+    SupplyShippingSet = "supply.shipping_set", "A supply's shipping was set", "Заданы параметры отгрузки поставки";
+    SyncStarted = "sync.started", "A sync was started by hand", "Синхронизация запущена вручную";
+    UserChanged = "user.changed", "A person, their state or their grants were changed", "Изменены данные, состояние или права пользователя";
+    UserCreated = "user.created", "A person was taken into the enterprise", "Добавлен пользователь";
+    UserInvited = "user.invited", "Somebody was invited", "Отправлено приглашение";
+    UserRemoved = "user.removed", "A person was taken out of the enterprise", "Пользователь исключён из предприятия";
+    WarehouseCreated = "warehouse.created", "A warehouse was opened", "Открыт склад";
+    WildberriesWarehouseLinked = "wildberries_warehouse.linked", "An own warehouse was linked to one of Wildberries'", "Склад Wildberries привязан к своему складу";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_sorted_and_have_names_in_two_languages() {
+        let codes: Vec<_> = Action::ALL.iter().map(|action| action.code()).collect();
+        let mut sorted = codes.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(codes, sorted);
+        for action in Action::ALL {
+            assert_eq!(Action::find(action.code()), Some(*action));
+            assert!(action.title().is_ascii() && !action.title_ru().is_ascii(), "{}", action.code());
+        }
+    }
+}

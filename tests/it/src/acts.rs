@@ -1,0 +1,265 @@
+//! One example of every operation that changes something, for proofs over all of them: whoever adds an operation adds its
+//! example here.
+
+use anyhow::{Context, Result};
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::accounts::WatchTokens;
+use stack::Client;
+use stack::client::text;
+use wildberries::{ALL_CATEGORIES, TokenKind, TokenSpec};
+
+use crate::Shop;
+use crate::people::{Person, Reach, grant};
+
+/// A request that will succeed once.
+#[derive(Clone, Debug)]
+pub struct Act {
+    /// How.
+    pub method: Method,
+    /// Where.
+    pub path: String,
+    /// With what.
+    pub body: Option<Value>,
+}
+
+impl Act {
+    fn post(path: impl Into<String>, body: impl Into<Option<Value>>) -> Self {
+        Self { method: Method::POST, path: path.into(), body: body.into() }
+    }
+
+    fn patch(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::PATCH, path: path.into(), body: Some(body) }
+    }
+
+    fn delete(path: impl Into<String>) -> Self {
+        Self { method: Method::DELETE, path: path.into(), body: None }
+    }
+
+    fn put(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::PUT, path: path.into(), body: Some(body) }
+    }
+}
+
+/// Every operation of the document that changes something, by its id.
+pub fn changing_operations() -> Vec<String> {
+    let document: Value = serde_json::from_str(&api::openapi()).expect("the document is JSON");
+    let items = document["paths"].as_object().into_iter().flatten();
+    let operations = items.flat_map(|(_, item)| item.as_object().into_iter().flatten());
+    operations
+        .filter(|(method, _)| ["post", "put", "patch", "delete"].contains(&method.as_str()))
+        .filter_map(|(_, operation)| operation["operationId"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// Arranges what the operation needs, and asks for it; absent when nobody wrote an example.
+#[expect(clippy::too_many_lines, reason = "a table: one arm per operation")]
+pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
+    let name = format!("Пример {}", shared::ids::JobId::new());
+    Ok(Some(match operation {
+        "acknowledge_alarm" => Act::post(format!("/alarms/{}/acknowledge", alarm(shop).await?), None),
+        "activate_user" => {
+            let id = somebody(shop).await?.id;
+            shop.client.post(&format!("/users/{id}/deactivate"), json!({})).await?;
+            Act::post(format!("/users/{id}/activate"), None)
+        }
+        "add_cells" => {
+            let cells = json!({ "cells": [{ "code": name, "pickSequence": 100 }] });
+            Act::post(format!("/warehouses/{}/cells", shop.warehouse), cells)
+        }
+        "assign_request" => {
+            let me = text(&shop.client.get("/users/me").await?["user"], "id")?;
+            Act::post(format!("/requests/{}/assign", request(shop).await?), json!({ "assigneeId": me }))
+        }
+        "cancel_job" => {
+            let run = shop.client.post("/sync-runs", json!({ "accountId": shop.account, "kind": "catalogue" })).await?;
+            Act::post(format!("/jobs/{}/cancel", text(&run, "jobId")?), None)
+        }
+        "cancel_print_job" => Act::post(format!("/print-jobs/{}/cancel", print_job(shop).await?), None),
+        "change_enterprise" => {
+            let enterprise = text(&shop.client.get("/users/me").await?, "enterpriseId")?;
+            Act::patch(format!("/enterprises/{enterprise}"), json!({ "name": name }))
+        }
+        "change_me" => Act::patch("/users/me", json!({ "name": name })),
+        "change_role" => Act::put(format!("/roles/{}", role(shop).await?), role_of(&name)),
+        "change_user" => Act::patch(format!("/users/{}", somebody(shop).await?.id), json!({ "name": name })),
+        "connect_account" => {
+            let one = wildberries::Shop { cards: 1, warehouses: 1, marked: 0, ..wildberries::Shop::default() };
+            let token = shop.app.simulator.shop(one).token(TokenKind::Personal, ALL_CATEGORIES);
+            Act::post("/wildberries/accounts", json!({ "name": "Второй", "token": token }))
+        }
+        "create_print_job" => {
+            let (request, _) = shop.picked(1).await?;
+            shop.supply(&request).await?;
+            Act::post("/print-jobs", json!({ "printerId": shop.printer, "requestId": request }))
+        }
+        "create_printer" => {
+            let printer = json!({ "name": name, "host": "10.1.2.3", "port": 9100, "dpi": 203, "labelWidthMm": 58, "labelHeightMm": 40 });
+            Act::post("/printers", printer)
+        }
+        "create_request" => {
+            let number = shop.reserved(1).await?[0];
+            let order = shop.our(number).await?["id"].clone();
+            Act::post(
+                "/requests",
+                json!({ "type": "order_picking", "warehouseId": shop.warehouse, "orderIds": [order] }),
+            )
+        }
+        "create_role" => Act::post("/roles", role_of(&name)),
+        "create_supply" => Act::post("/supplies", json!({ "requestId": shop.picked(1).await?.0 })),
+        "create_user" => {
+            let email = format!("{}@example.org", shared::ids::JobId::new());
+            Act::post(
+                "/users",
+                json!({ "email": email, "name": name, "password": "a password of somebody", "grants": [grant("picker", Reach::Enterprise)] }),
+            )
+        }
+        "create_warehouse" => Act::post("/warehouses", json!({ "name": name })),
+        "deactivate_user" => Act::post(format!("/users/{}/deactivate", somebody(shop).await?.id), None),
+        "delete_role" => Act::delete(format!("/roles/{}", role(shop).await?)),
+        "deliver_supply" => {
+            let supply = supply(shop).await?;
+            shop.client.put(&format!("/supplies/{supply}/shipping"), shipping(shop, &supply).await?).await?;
+            shop.app.run_jobs().await?;
+            Act::post(format!("/supplies/{supply}/deliver"), None)
+        }
+        "end_other_sessions" => {
+            let me = text(&shop.client.get("/users/me").await?["user"], "email")?;
+            shop.app.sign_in(&me).await?;
+            Act::post("/auth/sessions/end-others", None)
+        }
+        "end_session" => {
+            let me = text(&shop.client.get("/users/me").await?["user"], "email")?;
+            let other = shop.app.sign_in(&me).await?;
+            Act::delete(format!("/auth/sessions/{}", session(&other, "/auth/sessions").await?))
+        }
+        "end_user_session" => {
+            let id = somebody(shop).await?.id;
+            let path = format!("/users/{id}/sessions");
+            Act::delete(format!("{path}/{}", session(&shop.client, &path).await?))
+        }
+        "end_user_sessions" => Act::delete(format!("/users/{}/sessions", somebody(shop).await?.id)),
+        "link_warehouse" => {
+            let own = text(&shop.client.post("/warehouses", json!({ "name": name })).await?, "id")?;
+            let theirs = shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].clone();
+            Act::put(
+                format!("/wildberries/accounts/{}/warehouses/{theirs}", shop.account),
+                json!({ "warehouseId": own }),
+            )
+        }
+        "move_request" => {
+            Act::post(format!("/requests/{}/status", request(shop).await?), json!({ "status": "in_progress" }))
+        }
+        "pack_order" => {
+            let (request, lines) = shop.picked(1).await?;
+            shop.supply(&request).await?;
+            shop.print(&request).await?;
+            let number = lines[0]["wbOrderId"].as_i64().context("a number")?;
+            let sticker = shop.seller.sticker(number).context("a sticker")?.barcode;
+            Act::post("/orders/pack", json!({ "sticker": sticker }))
+        }
+        "post_goods_receipt" => {
+            let line = json!({ "barcode": shop.products[9]["barcodes"][0], "cell": "A-01", "quantity": 2 });
+            Act::post("/inventory/receipts", json!({ "warehouseId": shop.warehouse, "number": name, "lines": [line] }))
+        }
+        "publish_supply" => Act::post(format!("/supplies/{}/publish", supply(shop).await?), None),
+        "remove_user" => Act::delete(format!("/users/{}", somebody(shop).await?.id)),
+        "replace_token" => {
+            let token = shop.seller.token(TokenKind::Personal, ALL_CATEGORIES);
+            Act::put(format!("/wildberries/accounts/{}/token", shop.account), json!({ "token": token }))
+        }
+        "resolve_print_item" => {
+            let job = print_job(shop).await?;
+            sqlx::query("UPDATE print_items SET status = 'uncertain' WHERE print_job_id = $1::uuid")
+                .bind(&job)
+                .execute(&mut shop.app.admin().await?)
+                .await?;
+            let item = text(&shop.client.get(&format!("/print-jobs/{job}/items")).await?["items"][0], "id")?;
+            Act::post(format!("/print-jobs/{job}/items/{item}/resolve"), json!({ "verdict": "printed" }))
+        }
+        "revoke_api_key" => {
+            let enterprise = text(&shop.client.get("/users/me").await?, "enterpriseId")?;
+            let path = format!("/enterprises/{enterprise}/api-keys");
+            let key = shop.client.post(&path, json!({ "name": name, "permissions": ["stock:read"] })).await?;
+            Act::delete(format!("{path}/{}", text(&key["key"], "id")?))
+        }
+        "scan" => {
+            let numbers = shop.reserved(1).await?;
+            let (request, lines) = shop.picking(&numbers).await?;
+            shop.scan(&request, "cell", &text(&lines[0], "cell")?).await?;
+            Act::post(format!("/requests/{request}/scans"), json!({ "kind": "item", "code": lines[0]["barcodes"][0] }))
+        }
+        "set_shipping" => {
+            let supply = supply(shop).await?;
+            Act::put(format!("/supplies/{supply}/shipping"), shipping(shop, &supply).await?)
+        }
+        "set_user_grants" => {
+            let grants = json!({ "grants": [grant("viewer", Reach::Enterprise)] });
+            Act::put(format!("/users/{}/grants", somebody(shop).await?.id), grants)
+        }
+        "start_sync" => Act::post("/sync-runs", json!({ "accountId": shop.account, "kind": "warehouses" })),
+        _ => return Ok(None),
+    }))
+}
+
+/// A colleague who is signed in.
+async fn somebody(shop: &Shop<'_>) -> Result<Person> {
+    shop.app.person(&shop.client, "picker", Reach::Enterprise).await
+}
+
+fn role_of(name: &str) -> Value {
+    json!({ "name": name, "permissions": ["stock:read"] })
+}
+
+/// An alarm of an account whose token ends soon.
+async fn alarm(shop: &Shop<'_>) -> Result<String> {
+    let app = shop.app;
+    let one = wildberries::Shop { cards: 1, warehouses: 1, marked: 0, ..wildberries::Shop::default() };
+    let spec = TokenSpec { expires_at: Some(app.clock.now() + chrono::Duration::days(5)), ..TokenSpec::default() };
+    let account = json!({ "name": "Скоро истечёт", "token": app.simulator.shop(one).token_with(&spec) });
+    shop.client.post("/wildberries/accounts", account).await?;
+    app.promise(&WatchTokens {}).await?;
+    app.run_jobs().await?;
+    text(&shop.client.get("/alarms?open=true").await?["items"][0], "id")
+}
+
+/// A role that nobody has.
+async fn role(shop: &Shop<'_>) -> Result<String> {
+    let name = format!("Роль {}", shared::ids::JobId::new());
+    text(&shop.client.post("/roles", role_of(&name)).await?, "id")
+}
+
+/// The newest session of a list.
+async fn session(client: &Client, path: &str) -> Result<String> {
+    text(&client.get(path).await?["items"][0], "id")
+}
+
+/// A picking request that nobody has begun.
+async fn request(shop: &Shop<'_>) -> Result<String> {
+    let number = shop.reserved(1).await?[0];
+    let order = shop.our(number).await?["id"].clone();
+    let body = json!({ "type": "order_picking", "warehouseId": shop.warehouse, "orderIds": [order] });
+    text(&shop.client.post("/requests", body).await?, "id")
+}
+
+/// An open supply of one picked order.
+async fn supply(shop: &Shop<'_>) -> Result<String> {
+    let (request, _) = shop.picked(1).await?;
+    shop.supply(&request).await
+}
+
+async fn shipping(shop: &Shop<'_>, supply: &str) -> Result<Value> {
+    let date = (chrono::Utc::now() + chrono::Duration::days(1)).format("%Y-%m-%d").to_string();
+    let points = shop.client.get(&format!("/supplies/{supply}/shipping-points?date={date}&city=Москва")).await?;
+    let mut points = points["items"].as_array().into_iter().flatten();
+    let point = points.find(|point| point["available"] == true).context("a point")?;
+    Ok(json!({ "date": date, "pointId": point["id"], "type": "selfShipping" }))
+}
+
+/// A print job whose lane did not run yet.
+async fn print_job(shop: &Shop<'_>) -> Result<String> {
+    let (request, _) = shop.picked(1).await?;
+    shop.supply(&request).await?;
+    let job = json!({ "printerId": shop.printer, "requestId": request });
+    text(&shop.client.post("/print-jobs", job).await?, "id")
+}
