@@ -190,6 +190,7 @@ async fn of_a_token_only_what_it_may_do_and_how_it_does_is_shown() -> Result<()>
             "tokenKind",
             "tokenReadOnly",
             "tradeMark",
+            "version",
             "warnings"
         ]
     );
@@ -224,6 +225,7 @@ async fn how_calls_go_is_noted_at_most_once_a_minute() -> Result<()> {
     app.clock.advance(Duration::seconds(30));
     shop.sync("new_orders").await?;
     assert_eq!(account().await?["lastErrorAt"], failed["lastErrorAt"]);
+    assert_eq!(failed["version"], 1, "nobody edited the account");
     Ok(())
 }
 
