@@ -167,10 +167,8 @@ impl Stack {
         // With kept data the enterprise may be there from an earlier run.
         let created = kept.join("enterprise");
         if !created.exists() {
-            let arguments =
-                ["admin", "create-enterprise", "--name", &options.enterprise, "--email", &administrator.email];
-            let create = bench.recipe("create-enterprise", "api", &arguments, environment.database_url.clone());
-            let create = async { create.run(&format!("{}\n", administrator.password)).await };
+            let Person { email, password } = &administrator;
+            let create = bench.create_enterprise(&environment.database_url, &options.enterprise, email, password);
             steps.step("Create the first enterprise", create).await?;
             fs::write(&created, &options.enterprise).context("remembering the enterprise")?;
         }
@@ -198,6 +196,12 @@ impl Stack {
             logs,
             _scratch: scratch,
         })
+    }
+
+    /// Founds one more enterprise, as the person who hosts it would.
+    pub async fn create_enterprise(&self, name: &str, email: &str, password: &str) -> anyhow::Result<()> {
+        let bench = Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() };
+        bench.create_enterprise(&self.environment.database_url, name, email, password).await
     }
 
     /// Starts one more worker.
@@ -282,6 +286,18 @@ impl Bench {
             environment: self.environment.clone().on(database_url),
             logs: self.logs.clone(),
         }
+    }
+
+    async fn create_enterprise(
+        &self,
+        database_url: &str,
+        name: &str,
+        email: &str,
+        password: &str,
+    ) -> anyhow::Result<()> {
+        let arguments = ["admin", "create-enterprise", "--name", name, "--email", email];
+        let create = self.recipe("create-enterprise", "api", &arguments, database_url.to_owned());
+        create.run(&format!("{password}\n")).await
     }
 
     async fn api(&self, servers: &Servers, database: &str, name: &str, port: u16) -> anyhow::Result<Program> {

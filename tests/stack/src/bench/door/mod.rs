@@ -1,5 +1,10 @@
-//! The front door in a rush: five hundred who sign in at once, five hundred who never finish a request, and what it costs
-//! to count requests. `cargo wb bench --only door` measures this alone.
+//! The front door in a rush: five hundred who sign in at once, five hundred who never finish a request, a gigabyte that
+//! nobody wants, a neighbour's flood, what it costs to count requests and what the time of a refusal tells.
+//! `cargo wb bench --only door` measures this alone.
+
+mod flood;
+mod strangers;
+mod upload;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,10 +29,17 @@ pub(super) async fn run(broken: &mut Vec<&'static str>, steps: &mut Steps) -> an
     tell(steps, broken, &figure);
     let figure = steps.step("Let 500 clients be slow", slow_clients(&stack)).await?;
     tell(steps, broken, &figure);
+    let figure = steps.step("Send a gigabyte", upload::figure(&stack)).await?;
+    tell(steps, broken, &figure);
     for figure in steps.step("Let 500 sign in at once", rush(&stack)).await? {
         tell(steps, broken, &figure);
     }
-    stack.down().await
+    let figure = steps.step("Refuse strangers and people", strangers::figure(&stack)).await?;
+    tell(steps, broken, &figure);
+    stack.down().await?;
+    let figure = flood::figure(steps).await?;
+    tell(steps, broken, &figure);
+    Ok(())
 }
 
 fn http() -> anyhow::Result<reqwest::Client> {
