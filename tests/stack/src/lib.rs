@@ -14,7 +14,6 @@ pub mod prepare;
 pub mod printer;
 pub mod programs;
 pub mod servers;
-pub mod sessions;
 pub mod signals;
 mod stack;
 pub mod steps;

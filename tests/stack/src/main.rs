@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use stack::{
-    Durability, Options, Role, ServerOptions, Servers, Stack, Steps, bench, chaos, demo, prepare, sessions,
+    Durability, Options, Role, ServerOptions, Servers, Stack, Steps, bench, chaos, demo, prepare,
     signals::Interruption, suite,
 };
 
@@ -40,9 +40,6 @@ enum Command {
         /// Only these figures
         #[arg(long, value_delimiter = ',')]
         only: Vec<bench::Figures>,
-        /// The cost of audit entries alone
-        #[arg(long)]
-        audit: bool,
     },
     /// Breaks things on purpose while the main job is walked
     #[command(subcommand)]
@@ -151,14 +148,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Test { arguments } => return suite::run(&arguments).await.map(ExitCode::from),
         Command::Demo { once, place } => until_asked(demonstrate(place.options(), once, &mut steps)).await,
-        Command::Bench { audit: true, .. } => until_asked(Box::pin(bench::audit(&mut steps))).await,
-        Command::Bench { short, only, audit: false } => {
-            until_asked(Box::pin(bench::run(short, &only, &mut steps))).await
-        }
+        Command::Bench { short, only } => until_asked(Box::pin(bench::run(short, &only, &mut steps))).await,
         Command::Chaos(Chaos::Walk { rounds, seed }) => {
             until_asked(Box::pin(chaos::walk(rounds, seed, &mut steps))).await
         }
-        Command::Chaos(Chaos::Sessions { rounds }) => until_asked(Box::pin(sessions::run(rounds, &mut steps))).await,
+        Command::Chaos(Chaos::Sessions { rounds }) => until_asked(Box::pin(chaos::sessions(rounds, &mut steps))).await,
         Command::Chaos(Chaos::Idempotency { rounds, seed }) => {
             until_asked(Box::pin(chaos::idempotency(rounds, seed, &mut steps))).await
         }

@@ -200,31 +200,34 @@ impl Stack {
 
     /// Founds one more enterprise, as the person who hosts it would.
     pub async fn create_enterprise(&self, name: &str, email: &str, password: &str) -> anyhow::Result<()> {
-        let bench = Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() };
+        let bench = self.bench();
         bench.create_enterprise(&self.environment.database_url, name, email, password).await
     }
 
     /// Starts one more worker.
     pub async fn add_worker(&mut self) -> anyhow::Result<&mut Program> {
-        let bench = Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() };
+        let bench = self.bench();
         self.workers.push(bench.worker(&self.servers, &self.database, self.workers.len() + 1).await?);
         self.workers.last_mut().context("a worker was added")
     }
 
-    /// Starts one more process of the API; answers with its address.
+    /// Starts one more process of the API, which ends with the stack; answers with its address.
     pub async fn add_api(&mut self) -> anyhow::Result<String> {
-        let bench = Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() };
-        let port = ports::free()?;
-        self.apis.push(bench.api(&self.servers, &self.database, &format!("api-{}", self.apis.len() + 1), port).await?);
-        Ok(format!("http://127.0.0.1:{port}"))
+        let (api, url) = self.another_api(self.apis.len() + 1).await?;
+        self.apis.push(api);
+        Ok(url)
     }
 
     /// Starts one more replica of the API; answers with it and its address.
     pub async fn another_api(&self, number: usize) -> anyhow::Result<(Program, String)> {
-        let bench = Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() };
+        let bench = self.bench();
         let port = ports::free()?;
         let api = bench.api(&self.servers, &self.database, &format!("api-{number}"), port).await?;
         Ok((api, format!("http://127.0.0.1:{port}")))
+    }
+
+    fn bench(&self) -> Bench {
+        Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() }
     }
 
     /// Where the programs write their logs.

@@ -17,7 +17,7 @@ const AT_ONCE: usize = 50;
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// So many rounds of each.
-pub async fn run(rounds: usize, steps: &mut Steps) -> anyhow::Result<()> {
+pub async fn sessions(rounds: usize, steps: &mut Steps) -> anyhow::Result<()> {
     let mut stack = Stack::up_with(Options { workers: 0, private: true, ..Options::default() }, steps).await?;
     let mut clients = vec![Client::new(&stack.api_url)?];
     while clients.len() < PROCESSES {
