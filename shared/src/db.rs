@@ -35,7 +35,13 @@ pub struct DbOptions {
     pub application_name: &'static str,
 }
 
-/// The database as one program sees it.
+/// The database as one program sees it. Nobody gets at a connection that is not bound to an enterprise:
+///
+/// ```compile_fail,E0616
+/// fn connections(db: &shared::db::Db) -> &sqlx::PgPool {
+///     &db.pool
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: PgPool,
@@ -299,7 +305,35 @@ macro_rules! transaction {
     };
 }
 
-/// One transaction, one enterprise, one actor, one moment.
+/// One transaction, one enterprise, one actor, one moment. SQL is what verbs do with it; a program cannot ask by itself:
+///
+/// ```compile_fail,E0624
+/// fn ask(tx: &mut shared::db::EnterpriseTx) -> &mut sqlx::PgConnection {
+///     tx.conn()
+/// }
+/// ```
+///
+/// What belongs to an enterprise is loaded through its transaction alone:
+///
+/// ```compile_fail,E0308
+/// async fn load(tx: &mut shared::db::PlatformTx, id: shared::ids::OrderId) {
+///     let _ = shared::orders::get(tx, id).await;
+/// }
+/// ```
+///
+/// and an id is the id of one kind of thing:
+///
+/// ```compile_fail,E0308
+/// async fn load(tx: &mut shared::db::EnterpriseTx, id: shared::ids::SupplyId) {
+///     let _ = shared::orders::get(tx, id).await;
+/// }
+/// ```
+///
+/// ```no_run
+/// async fn load(tx: &mut shared::db::EnterpriseTx, id: shared::ids::OrderId) {
+///     let _ = shared::orders::get(tx, id).await;
+/// }
+/// ```
 #[derive(Debug)]
 pub struct EnterpriseTx {
     work: Work,

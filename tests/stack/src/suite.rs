@@ -39,6 +39,11 @@ pub async fn run(arguments: &[String]) -> anyhow::Result<u8> {
         tests.args(arguments);
         code = finish(exec::spawn(tests).context("starting the tests")?, &mut interruption).await?;
     }
+    // What must not compile stands in the documents, which nextest does not run.
+    if code == 0 && arguments.is_empty() && has_nextest() {
+        let documents = programs::cargo(&["test", "--doc", "--workspace", "--quiet"])?;
+        code = finish(exec::spawn(documents).context("starting the documents' tests")?, &mut interruption).await?;
+    }
     servers.stop().await?;
     Ok(code)
 }
