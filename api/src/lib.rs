@@ -24,6 +24,7 @@ pub mod passwords;
 pub mod printing;
 pub mod problem;
 pub mod products;
+pub mod publishing;
 pub mod requests;
 pub mod roles;
 pub mod routes;
@@ -69,11 +70,11 @@ type Nouns = (
     auth::Apis,
     (enterprises::Api, api_keys::Api),
     (users::Api, roles::Api),
-    wildberries::Api,
+    (wildberries::Api, publishing::Api),
     sync::Api,
     warehouses::Api,
     products::Api,
-    inventory::Api,
+    (inventory::Api, inventory::answers::Api, inventory::proof::Api),
     orders::Api,
     requests::Api,
     supplies::Api,
@@ -88,11 +89,11 @@ const NOUNS: Nouns = (
     auth::APIS,
     (enterprises::Api, api_keys::Api),
     (users::Api, roles::Api),
-    wildberries::Api,
+    (wildberries::Api, publishing::Api),
     sync::Api,
     warehouses::Api,
     products::Api,
-    inventory::Api,
+    (inventory::Api, inventory::answers::Api, inventory::proof::Api),
     orders::Api,
     requests::Api,
     supplies::Api,

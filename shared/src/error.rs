@@ -216,6 +216,8 @@ refusals! {
     PrintJobNotCancellable = "print_job_not_cancellable", "The print job has nothing left to cancel", "В задании печати уже нечего отменять";
     PrinterAddressForbidden = "printer_address_forbidden", "Printers may not have this address", "Такой адрес для принтера запрещён";
     PrinterNameTaken = "printer_name_taken", "A printer with this name already exists", "Принтер с таким именем уже есть";
+    PublicationDecided = "publication_decided", "The publication is not waiting any more", "По этой публикации уже есть решение";
+    PublishingFrozen = "publishing_frozen", "Publishing is frozen", "Публикация остатков остановлена";
     RequestHasOpenLines = "request_has_open_lines", "The request still has open lines", "В заявке есть незавершённые строки";
     RequestTransition = "request_transition", "The request cannot go to this status from where it is", "Из текущего статуса заявка не может перейти в этот";
     RightsExceedOwn = "rights_exceed_own", "Nobody grants or takes what they lack", "Нельзя выдать или отнять права, которых нет у вас";

@@ -65,6 +65,8 @@ ids! {
     PrinterId,
     /// The smallest stocked unit.
     ProductId,
+    /// A rise of published stock that was too large for one person.
+    PublicationId,
     /// A unit of human work.
     RequestId,
     /// Stock held for one order.
@@ -75,6 +77,8 @@ ids! {
     ScheduleId,
     /// A signed-in client.
     SessionId,
+    /// A balance that was not what its rows say.
+    StockDifferenceId,
     /// One line of the stock ledger.
     StockEntryId,
     /// What is handed over to Wildberries.

@@ -8,6 +8,7 @@ mod audit;
 pub mod ctx;
 pub mod health;
 pub mod idempotency;
+pub mod inventory;
 pub mod mail;
 pub mod presence;
 pub mod printing;
@@ -25,6 +26,7 @@ pub mod users;
 
 use shared::accounts::{TellOfSharedSeller, WatchTokens};
 use shared::audit::{MakePartitions, SealEntries};
+use shared::inventory::ProveStock;
 use shared::printing::RunLane;
 use shared::supplies::{DeliverSupply, PublishSupply, SetShipping};
 use shared::sync::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
@@ -46,6 +48,8 @@ pub fn registry() -> Registry {
         // Who did what.
         .job::<SealEntries>()
         .job::<MakePartitions>()
+        // What proves itself.
+        .job::<ProveStock>()
         // Seller accounts.
         .job::<WatchTokens>()
         .job::<TellOfSharedSeller>()

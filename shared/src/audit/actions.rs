@@ -54,6 +54,13 @@ actions! {
     PrintJobCancelled = "print_job.cancelled", "A print job was taken back", "Задание печати отменено";
     PrintJobCreated = "print_job.created", "Labels were sent to a printer", "Этикетки отправлены на печать";
     PrinterAdded = "printer.added", "A printer was added", "Добавлен принтер";
+    PublicationApproved = "publication.approved", "A large rise of published stock was approved", "Подтверждено крупное увеличение публикуемых остатков";
+    PublicationRejected = "publication.rejected", "A large rise of published stock was rejected", "Отклонено крупное увеличение публикуемых остатков";
+    PublishingFrozen = "publishing.frozen", "Publishing was frozen: zero for everything", "Публикация остановлена: все остатки равны нулю";
+    PublishingQuotasSet = "publishing.quotas_set", "Quotas of products were set", "Заданы квоты товаров";
+    PublishingRuleSet = "publishing.rule_set", "Safety and quota of a Wildberries warehouse were set", "Заданы страховой запас и квота склада Wildberries";
+    PublishingStated = "publishing.stated", "It was stated what is to be published", "Определены остатки для публикации";
+    PublishingThawed = "publishing.thawed", "Publishing goes on", "Публикация возобновлена";
     RequestAssigned = "request.assigned", "A request was given to somebody", "Заявка назначена исполнителю";
     RequestCreated = "request.created", "A request was made", "Создана заявка";
     RequestMoved = "request.moved", "A request went to another status", "Изменён статус заявки";

@@ -1,8 +1,13 @@
 //! The stock ledger and what stands on it: append-only entries with two sides, balances that are their sums,
 //! reservations as rows. Triggers keep the balances; constraints keep `0 ≤ reserved ≤ on hand` at every commit.
 
+mod feed;
+mod history;
 mod look;
+mod past;
+mod proof;
 mod receive;
+mod turnover;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +15,16 @@ use crate::db::EnterpriseTx;
 use crate::ids::{CellId, OrderId, ProductId, ReservationId, StockEntryId, WarehouseId};
 use crate::{Error, Result};
 
-pub use look::{Balance, BalanceFilter, Consistency, Difference, Entry, EntryFilter, balances, consistency, entries};
+pub use feed::{Changes, changes};
+pub use history::{Entry, EntryFilter, Turn, entries};
+pub use look::{Balance, BalanceFilter, Grouping, balances};
+pub use past::{PastBalance, past};
+pub use proof::{
+    Consistency, Difference, EntryOfPlace, HeldInPlace, Named, Proof, ProveStock, Recorded, Scope, Step, consistency,
+    measure, prove_changed, prove_next, standing, whole_is_due,
+};
 pub use receive::{GoodsReceipt, ReceiptLine, Received, receive};
+pub use turnover::{SlowMover, Span, Turnover, slow_movers, turnover};
 
 /// The places outside the cells. The outside world is a place too: what an entry takes it takes from somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]

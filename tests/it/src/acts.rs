@@ -67,6 +67,7 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let cells = json!({ "cells": [{ "code": name, "pickSequence": 100 }] });
             Act::post(format!("/warehouses/{}/cells", shop.warehouse), cells)
         }
+        "approve_publication" => Act::post(format!("/publications/{}/approve", publication(shop).await?), None),
         "assign_request" => {
             let me = text(&shop.client.get("/users/me").await?["user"], "id")?;
             Act::post(format!("/requests/{}/assign", request(shop).await?), json!({ "assigneeId": me }))
@@ -139,6 +140,7 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::delete(format!("{path}/{}", session(&shop.client, &path).await?))
         }
         "end_user_sessions" => Act::delete(format!("/users/{}/sessions", somebody(shop).await?.id)),
+        "freeze_publishing" => Act::post("/wildberries/freeze", json!({ "reason": "Проверяем остатки" })),
         "link_warehouse" => {
             let own = text(&shop.client.post("/warehouses", json!({ "name": name })).await?, "id")?;
             let theirs = shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].clone();
@@ -163,6 +165,7 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::post("/inventory/receipts", json!({ "warehouseId": shop.warehouse, "number": name, "lines": [line] }))
         }
         "publish_supply" => Act::post(format!("/supplies/{}/publish", supply(shop).await?), None),
+        "reject_publication" => Act::post(format!("/publications/{}/reject", publication(shop).await?), None),
         "remove_user" => Act::delete(format!("/users/{}", somebody(shop).await?.id)),
         "replace_token" => {
             let token = shop.seller.token(TokenKind::Personal, ALL_CATEGORIES);
@@ -189,6 +192,13 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             shop.scan(&request, "cell", &text(&lines[0], "cell")?).await?;
             Act::post(format!("/requests/{request}/scans"), json!({ "kind": "item", "code": lines[0]["barcodes"][0] }))
         }
+        "set_publishing_quotas" => {
+            let quotas = json!({ "items": [{ "productId": shop.products[0]["id"], "quota": 5 }] });
+            Act::put(format!("{}/quotas", at_wildberries(shop).await?), quotas)
+        }
+        "set_publishing_rule" => {
+            Act::put(format!("{}/rule", at_wildberries(shop).await?), json!({ "safety": 2, "quota": 50 }))
+        }
         "set_shipping" => {
             let supply = supply(shop).await?;
             Act::put(format!("/supplies/{supply}/shipping"), shipping(shop, &supply).await?)
@@ -197,7 +207,15 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let grants = json!({ "grants": [grant("viewer", Reach::Enterprise)] });
             Act::put(format!("/users/{}/grants", somebody(shop).await?.id), grants)
         }
+        "state_publishable" => {
+            shop.receive(3, 1, 4).await?;
+            Act::post(format!("{}/statements", at_wildberries(shop).await?), None)
+        }
         "start_sync" => Act::post("/sync-runs", json!({ "accountId": shop.account, "kind": "warehouses" })),
+        "thaw_publishing" => {
+            shop.client.post("/wildberries/freeze", json!({ "reason": "Проверяем остатки" })).await?;
+            Act::post("/wildberries/thaw", json!({}))
+        }
         _ => return Ok(None),
     }))
 }
@@ -221,6 +239,28 @@ async fn alarm(shop: &Shop<'_>) -> Result<String> {
     app.promise(&WatchTokens {}).await?;
     app.run_jobs().await?;
     text(&shop.client.get("/alarms?open=true").await?["items"][0], "id")
+}
+
+/// The path of the seller's warehouse at Wildberries.
+async fn at_wildberries(shop: &Shop<'_>) -> Result<String> {
+    let warehouses = shop.client.get("/wildberries/warehouses").await?;
+    Ok(format!("/wildberries/warehouses/{}", warehouses["items"][0]["wbWarehouseId"]))
+}
+
+/// A rise of published stock that a colleague asked for and that waits for somebody else.
+async fn publication(shop: &Shop<'_>) -> Result<String> {
+    let enterprise = text(&shop.client.get("/users/me").await?, "enterpriseId")?;
+    let path = format!("/enterprises/{enterprise}");
+    let mut settings = shop.client.get(&path).await?["settings"].clone();
+    settings["publishingBrakePercent"] = json!(1);
+    settings["publishingBrakeUnits"] = json!(0);
+    shop.client.patch(&path, json!({ "settings": settings })).await?;
+    let colleague = shop.app.person(&shop.client, "manager", Reach::Enterprise).await?.client;
+    let statements = format!("{}/statements", at_wildberries(shop).await?);
+    shop.receive(2, 1, 1).await?;
+    colleague.post(&statements, json!({})).await?;
+    shop.receive(2, 1, 9).await?;
+    text(&colleague.post(&statements, json!({})).await?["waiting"], "id")
 }
 
 /// A role that nobody has.

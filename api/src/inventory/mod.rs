@@ -1,4 +1,7 @@
-//! Stock over HTTP: balances, goods receipts, the ledger and its proof.
+//! Stock over HTTP: balances, goods receipts, the ledger; its proof and other answers beside it.
+
+pub mod answers;
+pub mod proof;
 
 use chrono::{DateTime, Utc};
 use poem::web::Data;
@@ -7,7 +10,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
 use shared::ids::{CellId, GoodsReceiptId, OrderId, ProductId, StockEntryId, WarehouseId};
-use shared::inventory::{self, BalanceFilter, EntryFilter, EntryKind, Outside, ReceiptLine};
+use shared::inventory::{self, BalanceFilter, EntryFilter, EntryKind, Grouping, Outside, ReceiptLine};
 use shared::page::PageQuery;
 use shared::sync;
 
@@ -16,60 +19,88 @@ use crate::answers::{Created, Ending, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
 
-/// So much of a product in a cell.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase")]
-pub struct Balance {
-    /// Where.
-    pub cell_id: CellId,
-    /// The cell's code.
-    pub cell: String,
-    /// In which warehouse.
-    pub warehouse_id: WarehouseId,
-    /// Of what.
-    pub product_id: ProductId,
-    /// Units there.
-    pub on_hand: i32,
-    /// Of these, held for orders.
-    pub reserved: i32,
-    /// Of these, free.
-    pub available: i32,
-}
-
-impl From<inventory::Balance> for Balance {
-    fn from(balance: inventory::Balance) -> Self {
-        let inventory::Balance { cell_id, cell, warehouse_id, product_id, on_hand, reserved } = balance;
-        Self { cell_id, cell, warehouse_id, product_id, on_hand, reserved, available: on_hand - reserved }
+shown! {
+    /// So much of a product.
+    Balance from inventory::Balance {
+        /// Where, if it is about one cell.
+        cell_id: Option<CellId>,
+        /// The cell's code.
+        cell: Option<String>,
+        /// In which warehouse, if it is about one.
+        warehouse_id: Option<WarehouseId>,
+        /// Of what.
+        product_id: ProductId,
+        /// Units there.
+        on_hand: i64,
+        /// Of these, held for orders.
+        reserved: i64,
+        /// Of these, free for orders: what lies where orders are served from and is held for none.
+        available: i64,
     }
 }
 
 shown! {
-    /// One line of the ledger: it takes from one place and gives to another.
-    StockEntry from inventory::Entry {
-        /// Which one; later entries have greater ids.
-        id: StockEntryId,
-        /// Of what.
-        product_id: ProductId,
-        /// Taken from this cell,
-        from_cell_id: Option<CellId>,
-        /// or from this place outside.
-        from_outside: Option<Outside>,
-        /// Given to this cell,
-        to_cell_id: Option<CellId>,
-        /// or to this place outside.
-        to_outside: Option<Outside>,
-        /// Units.
-        quantity: i32,
-        /// Why.
-        kind: EntryKind,
-        /// For this order.
-        order_id: Option<OrderId>,
-        /// By this goods receipt.
-        receipt_id: Option<GoodsReceiptId>,
-        /// Who: `user:<id>`, `key:<id>` or `job:<kind>`.
-        actor: String,
-        /// When.
-        occurred_at: DateTime<Utc>,
+    /// Units of the product in a cell around an entry.
+    StockTurn from inventory::Turn {
+        /// Just before.
+        before: i64,
+        /// Just after.
+        after: i64,
+    }
+}
+
+/// One line of the ledger: it takes from one place and gives to another.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct StockEntry {
+    /// Which one.
+    pub id: StockEntryId,
+    /// Of what.
+    pub product_id: ProductId,
+    /// Taken from this cell,
+    pub from_cell_id: Option<CellId>,
+    /// or from this place outside.
+    pub from_outside: Option<Outside>,
+    /// What it left in the cell that it took from, where you may see that cell.
+    pub from_turn: Option<StockTurn>,
+    /// Given to this cell,
+    pub to_cell_id: Option<CellId>,
+    /// or to this place outside.
+    pub to_outside: Option<Outside>,
+    /// What it made in the cell that it gave to, where you may see that cell.
+    pub to_turn: Option<StockTurn>,
+    /// Units.
+    pub quantity: i32,
+    /// Why.
+    pub kind: EntryKind,
+    /// For this order.
+    pub order_id: Option<OrderId>,
+    /// By this goods receipt.
+    pub receipt_id: Option<GoodsReceiptId>,
+    /// Who: `user:<id>`, `key:<id>` or `job:<kind>`.
+    pub actor: String,
+    /// When.
+    pub occurred_at: DateTime<Utc>,
+}
+
+impl From<inventory::Entry> for StockEntry {
+    fn from(entry: inventory::Entry) -> Self {
+        Self {
+            id: entry.id,
+            product_id: entry.product_id,
+            from_cell_id: entry.from_cell_id,
+            from_outside: entry.from_outside,
+            from_turn: entry.from_turn.map(Into::into),
+            to_cell_id: entry.to_cell_id,
+            to_outside: entry.to_outside,
+            to_turn: entry.to_turn.map(Into::into),
+            quantity: entry.quantity,
+            kind: entry.kind,
+            order_id: entry.order_id,
+            receipt_id: entry.receipt_id,
+            actor: entry.actor,
+            occurred_at: entry.occurred_at,
+        }
     }
 }
 
@@ -91,37 +122,6 @@ shown! {
         /// When.
         posted_at: DateTime<Utc>,
     }
-}
-
-shown! {
-    /// A balance that is not what its rows say.
-    StockDifference from inventory::Difference {
-        /// Where.
-        cell_id: CellId,
-        /// Of what.
-        product_id: ProductId,
-        /// What the balance says.
-        on_hand: i64,
-        /// What the entries sum to.
-        entries: i64,
-        /// What the balance says.
-        reserved: i64,
-        /// What the active reservations sum to.
-        reservations: i64,
-    }
-}
-
-/// The whole ledger recomputed.
-#[derive(Debug, Object)]
-pub struct StockConsistency {
-    /// Balances compared.
-    pub balances: i64,
-    /// Entries summed.
-    pub entries: i64,
-    /// Active reservations summed.
-    pub reservations: i64,
-    /// The first hundred balances that are wrong; none is the promise.
-    pub differences: Vec<StockDifference>,
 }
 
 /// So many units of a product into a cell.
@@ -153,12 +153,14 @@ pub struct Api;
 
 #[OpenApi(tag = "Tag::Inventory")]
 impl Api {
-    /// List balances by cell and product
+    /// List balances by cell, warehouse or product
     #[oai(path = "/inventory", method = "get", operation_id = "list_balances")]
     async fn balances(
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
+        /// What one row is about; a product in a cell if absent.
+        by: Query<Option<Grouping>>,
         /// Of this product.
         #[oai(name = "productId")]
         product_id: Query<Option<ProductId>>,
@@ -176,13 +178,14 @@ impl Api {
         let query = PageQuery::new(limit.0, after.0)?;
         let filter = BalanceFilter { product_id: product_id.0, warehouse_id: warehouse_id.0, cell_id: cell_id.0 };
         let mut tx = db.begin(&actor).await?;
-        let page = inventory::balances(&mut tx, &filter, &query).await?;
+        let page = inventory::balances(&mut tx, by.0.unwrap_or_default(), &filter, &query).await?;
         tx.commit().await?;
         Ok(Json(Page::of(page)))
     }
 
     /// List the ledger, oldest first
     #[oai(path = "/inventory/entries", method = "get", operation_id = "list_stock_entries")]
+    #[expect(clippy::too_many_arguments, reason = "one parameter per filter")]
     async fn entries(
         &self,
         Caller(actor): Caller,
@@ -190,31 +193,48 @@ impl Api {
         /// Of this product.
         #[oai(name = "productId")]
         product_id: Query<Option<ProductId>>,
+        /// Into or out of this cell.
+        #[oai(name = "cellId")]
+        cell_id: Query<Option<CellId>>,
+        /// Into or out of cells of this warehouse.
+        #[oai(name = "warehouseId")]
+        warehouse_id: Query<Option<WarehouseId>>,
         /// For this order.
         #[oai(name = "orderId")]
         order_id: Query<Option<OrderId>>,
+        /// By this goods receipt.
+        #[oai(name = "receiptId")]
+        receipt_id: Query<Option<GoodsReceiptId>>,
+        /// Written for this reason.
+        kind: Query<Option<EntryKind>>,
+        /// By this one: `user:<id>`, `key:<id>` or `job:<kind>`.
+        #[oai(name = "actor", validator(max_length = 200))]
+        who: Query<Option<String>>,
+        /// At this moment or later.
+        from: Query<Option<DateTime<Utc>>>,
+        /// Before this moment.
+        to: Query<Option<DateTime<Utc>>>,
         /// Rows per page, from 1 to 1000; 100 if absent.
         limit: Query<Option<i64>>,
         /// The `next` of the page before.
         after: Query<Option<String>>,
     ) -> Result<Json<Page<StockEntry>>, ApiError> {
         let query = PageQuery::new(limit.0, after.0)?;
-        let filter = EntryFilter { product_id: product_id.0, order_id: order_id.0 };
+        let filter = EntryFilter {
+            product_id: product_id.0,
+            cell_id: cell_id.0,
+            warehouse_id: warehouse_id.0,
+            order_id: order_id.0,
+            receipt_id: receipt_id.0,
+            kind: kind.0,
+            actor: who.0,
+            from: from.0,
+            to: to.0,
+        };
         let mut tx = db.begin(&actor).await?;
         let page = inventory::entries(&mut tx, &filter, &query).await?;
         tx.commit().await?;
         Ok(Json(Page::of(page)))
-    }
-
-    /// Recompute every balance from its entries and reservations
-    #[oai(path = "/inventory/consistency", method = "get", operation_id = "check_consistency")]
-    async fn consistency(&self, Caller(actor): Caller, db: Data<&Db>) -> Result<Json<StockConsistency>, ApiError> {
-        let mut tx = db.begin(&actor).await?;
-        let found = inventory::consistency(&mut tx).await?;
-        tx.commit().await?;
-        let inventory::Consistency { balances, entries, reservations, differences } = found;
-        let differences = differences.into_iter().map(Into::into).collect();
-        Ok(Json(StockConsistency { balances, entries, reservations, differences }))
     }
 
     /// Post a goods receipt into cells; orders that waited for the goods are served at once
