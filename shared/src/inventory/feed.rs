@@ -73,7 +73,7 @@ async fn last_number(tx: &mut EnterpriseTx) -> Result<i64> {
 async fn told(tx: &mut EnterpriseTx, after: i64, up_to: i64, limit: i64, bounds: &Bounds) -> Result<Vec<Numbered>> {
     let mut sql = QueryBuilder::<Postgres>::new(
         "SELECT b.number, b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.on_hand::bigint AS on_hand,
-                b.reserved::bigint AS reserved, CASE WHEN serves_orders(c) THEN b.on_hand - b.reserved ELSE 0 END::bigint AS available
+                b.reserved::bigint AS reserved, CASE WHEN serves_orders(c) THEN free_units(b) ELSE 0 END::bigint AS available
          FROM balances AS b JOIN cells AS c ON c.id = b.cell_id
          WHERE b.number > ",
     );

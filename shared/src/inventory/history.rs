@@ -179,7 +179,8 @@ async fn turn(tx: &mut EnterpriseTx, entries: &mut [Entry], bounds: &Bounds) -> 
         r#"WITH places AS (
                SELECT p.cell_id, p.product_id, p.occurred_at, p.id, b.on_hand
                FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[]) AS p (cell_id, product_id, occurred_at, id)
-               JOIN balances AS b ON b.cell_id = p.cell_id AND b.product_id = p.product_id
+               CROSS JOIN LATERAL (SELECT sum(o.on_hand) AS on_hand FROM balances AS o
+                                   WHERE o.cell_id = p.cell_id AND o.product_id = p.product_id) AS b
                JOIN cells AS c ON c.id = p.cell_id
                WHERE $6::uuid[] IS NULL OR c.warehouse_id = ANY($6)
            ), sides AS (

@@ -67,17 +67,17 @@ pub async fn balances(
     let mut sql = QueryBuilder::<Postgres>::new(match by {
         Grouping::Cell => {
             "SELECT b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.on_hand::bigint AS on_hand, b.reserved::bigint AS reserved,
-                    CASE WHEN serves_orders(c) THEN b.on_hand - b.reserved ELSE 0 END::bigint AS available"
+                    CASE WHEN serves_orders(c) THEN free_units(b) ELSE 0 END::bigint AS available"
         }
         Grouping::Warehouse => {
             "SELECT NULL::uuid AS cell_id, NULL::text AS cell, c.warehouse_id, b.product_id, sum(b.on_hand)::bigint AS on_hand,
                     sum(b.reserved)::bigint AS reserved,
-                    coalesce(sum(b.on_hand - b.reserved) FILTER (WHERE serves_orders(c)), 0)::bigint AS available"
+                    coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(c)), 0)::bigint AS available"
         }
         Grouping::Product => {
             "SELECT NULL::uuid AS cell_id, NULL::text AS cell, NULL::uuid AS warehouse_id, b.product_id, sum(b.on_hand)::bigint AS on_hand,
                     sum(b.reserved)::bigint AS reserved,
-                    coalesce(sum(b.on_hand - b.reserved) FILTER (WHERE serves_orders(c)), 0)::bigint AS available"
+                    coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(c)), 0)::bigint AS available"
         }
     });
     sql.push(" FROM balances AS b JOIN cells AS c ON c.id = b.cell_id WHERE b.on_hand > 0");

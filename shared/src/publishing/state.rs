@@ -88,7 +88,7 @@ pub async fn publishable(tx: &mut EnterpriseTx, id: WbWarehouseId, query: &PageQ
                   greatest(s.number, nullif(r.turned_number, 0)) AS number
            FROM products AS p
            CROSS JOIN LATERAL (
-               SELECT coalesce(sum(b.on_hand - b.reserved), 0)::bigint AS available
+               SELECT coalesce(sum(free_units(b)), 0)::bigint AS available
                FROM balances AS b JOIN cells AS c ON c.id = b.cell_id
                WHERE b.product_id = p.id AND c.warehouse_id = $3 AND serves_orders(c)
            ) AS f
@@ -180,9 +180,9 @@ pub(super) async fn shifts(tx: &mut EnterpriseTx, target: Target) -> Result<Vec<
     Ok(sqlx::query_as!(
         Shift,
         r#"WITH free AS (
-               SELECT b.product_id, sum(b.on_hand - b.reserved) AS available
+               SELECT b.product_id, sum(free_units(b)) AS available
                FROM balances AS b JOIN cells AS c ON c.id = b.cell_id
-               WHERE c.warehouse_id = $3 AND serves_orders(c) AND b.on_hand > b.reserved
+               WHERE c.warehouse_id = $3 AND serves_orders(c) AND free_units(b) > 0
                GROUP BY 1
            ), goals AS (
                SELECT p.id AS product_id,

@@ -70,11 +70,12 @@ pub(super) async fn all_in(tx: &mut EnterpriseTx, range: Range, warehouses: Opti
                WHERE status = 'active' AND (cell_id, product_id) > ($1, $2) AND (cell_id, product_id) <= ($3, $4)
                GROUP BY 1, 2
            ), told AS (
-               SELECT cell_id, product_id, on_hand::bigint AS on_hand, reserved::bigint AS reserved
+               SELECT cell_id, product_id, sum(on_hand)::bigint AS on_hand, sum(reserved)::bigint AS reserved, count(*) AS rows
                FROM balances
                WHERE (cell_id, product_id) > ($1, $2) AND (cell_id, product_id) <= ($3, $4)
+               GROUP BY 1, 2
            ), compared AS (
-               SELECT cell_id, product_id, t.cell_id IS NOT NULL AS is_there,
+               SELECT cell_id, product_id, coalesce(t.rows, 0) AS rows,
                       coalesce(t.on_hand, 0) AS on_hand, coalesce(c.units, 0) - coalesce(w.units, 0) AS entries,
                       coalesce(t.reserved, 0) AS reserved, coalesce(h.units, 0) AS reservations,
                       coalesce(c.sides, 0) + coalesce(w.sides, 0) AS sides, coalesce(h.sides, 0) AS holds
@@ -87,7 +88,7 @@ pub(super) async fn all_in(tx: &mut EnterpriseTx, range: Range, warehouses: Opti
                FROM compared AS o
                WHERE $5::uuid[] IS NULL OR EXISTS (SELECT FROM cells AS c WHERE c.id = o.cell_id AND c.warehouse_id = ANY($5))
            )
-           SELECT count(*) FILTER (WHERE is_there) AS "balances!", coalesce(sum(sides), 0)::bigint AS "entries!",
+           SELECT coalesce(sum(rows), 0)::bigint AS "balances!", coalesce(sum(sides), 0)::bigint AS "entries!",
                   coalesce(sum(holds), 0)::bigint AS "reservations!",
                   coalesce(array_agg(cell_id ORDER BY cell_id, product_id) FILTER (WHERE differs), '{}') AS "cells!: Vec<Uuid>",
                   coalesce(array_agg(product_id ORDER BY cell_id, product_id) FILTER (WHERE differs), '{}') AS "products!: Vec<Uuid>",
@@ -135,10 +136,12 @@ impl Changed {
 /// Recomputes so many of the balances that changed since they were checked.
 pub(super) async fn changed(tx: &mut EnterpriseTx, limit: i64) -> Result<Vec<Changed>> {
     let rows = sqlx::query!(
-        r#"SELECT b.cell_id, b.product_id, b.on_hand::bigint AS "on_hand!", b.reserved::bigint AS "reserved!",
+        r#"SELECT b.cell_id, b.product_id, t.on_hand AS "on_hand!", t.reserved AS "reserved!",
                   (c.units - w.units) AS "entries!", h.units AS "reservations!", (c.sides + w.sides) AS "sides!", h.sides AS "holds!"
-           FROM (SELECT cell_id, product_id, on_hand, reserved FROM balances
+           FROM (SELECT DISTINCT cell_id, product_id FROM balances
                  WHERE checked_at IS NULL ORDER BY cell_id, product_id LIMIT $1) AS b
+           CROSS JOIN LATERAL (SELECT sum(o.on_hand)::bigint AS on_hand, sum(o.reserved)::bigint AS reserved FROM balances AS o
+                               WHERE o.cell_id = b.cell_id AND o.product_id = b.product_id) AS t
            CROSS JOIN LATERAL (SELECT coalesce(sum(e.quantity), 0)::bigint AS units, count(*) AS sides FROM stock_entries AS e
                                WHERE e.to_cell_id = b.cell_id AND e.product_id = b.product_id) AS c
            CROSS JOIN LATERAL (SELECT coalesce(sum(e.quantity), 0)::bigint AS units, count(*) AS sides FROM stock_entries AS e
@@ -169,15 +172,22 @@ pub(super) async fn changed(tx: &mut EnterpriseTx, limit: i64) -> Result<Vec<Cha
 pub(super) async fn mark(tx: &mut EnterpriseTx, changed: &[Changed]) -> Result<()> {
     let now = tx.now().await?;
     sqlx::query!(
-        "WITH free AS MATERIALIZED (
-             SELECT b.cell_id, b.product_id
-             FROM balances AS b
-             JOIN unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) AS s (cell_id, product_id, on_hand, reserved)
-                  ON (b.cell_id, b.product_id, b.on_hand, b.reserved) = (s.cell_id, s.product_id, s.on_hand, s.reserved)
+        "WITH seen AS (
+             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) AS s (cell_id, product_id, on_hand, reserved)
+         ), free AS MATERIALIZED (
+             SELECT b.cell_id, b.product_id, b.on_hand, b.reserved
+             FROM balances AS b JOIN seen AS s ON (b.cell_id, b.product_id) = (s.cell_id, s.product_id)
              ORDER BY b.cell_id, b.product_id
              FOR NO KEY UPDATE OF b SKIP LOCKED
+         ), same AS (
+             SELECT cell_id, product_id FROM free GROUP BY 1, 2
+             INTERSECT
+             SELECT s.cell_id, s.product_id FROM seen AS s
+             WHERE (s.on_hand, s.reserved) = (SELECT sum(f.on_hand), sum(f.reserved) FROM free AS f
+                                              WHERE (f.cell_id, f.product_id) = (s.cell_id, s.product_id))
          )
-         UPDATE balances AS b SET checked_at = $5 FROM free AS f WHERE (b.cell_id, b.product_id) = (f.cell_id, f.product_id)",
+         UPDATE balances AS b SET checked_at = $5 FROM same AS o
+         WHERE (b.cell_id, b.product_id) = (o.cell_id, o.product_id) AND b.checked_at IS NULL",
         &changed.iter().map(|row| row.figures.cell_id.0).collect::<Vec<_>>(),
         &changed.iter().map(|row| row.figures.product_id.0).collect::<Vec<_>>(),
         &changed.iter().map(|row| row.figures.on_hand).collect::<Vec<_>>(),

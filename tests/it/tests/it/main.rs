@@ -1,6 +1,7 @@
 //! The suite: each test has a world of its own and acts through HTTP.
 
 mod alarms;
+mod answers;
 mod api_keys;
 mod audit;
 mod canary;
@@ -16,6 +17,7 @@ mod letters;
 mod orders;
 mod people;
 mod permissions;
+mod plans;
 mod preconditions;
 mod printing;
 mod proof;
@@ -27,7 +29,6 @@ mod roles;
 mod second_factor;
 mod sessions;
 mod sign_in;
-mod stock;
 mod supplies;
 mod sync;
 mod tenancy;
