@@ -63,7 +63,7 @@ async fn publishable_is_the_smaller_of_the_quota_and_what_is_free_less_the_safet
     let first = state(&shop.client, &path).await?;
     assert_eq!((&first["number"], &first["products"], &first["unitsRaised"]), (&json!(1), &json!(3), &json!(32)));
     assert_eq!(stated(&shop, &path, 0).await?, [(0, 5), (2, 20), (3, 7)]);
-    assert_eq!(stated(&shop, &path, 1).await?, []);
+    assert!(stated(&shop, &path, 1).await?.is_empty());
     let again = state(&shop.client, &path).await?;
     assert_eq!((&again["number"], &again["products"]), (&json!(1), &json!(0)), "nothing new, no new number");
 
