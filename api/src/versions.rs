@@ -16,8 +16,20 @@ use shared::versions::Version;
 use crate::idempotency::parameters;
 
 /// Operations that compare the version with what `If-Match` expects. Every other one refuses the header.
-pub const EDITS: [&str; 6] =
-    ["assign_request", "deliver_supply", "move_request", "publish_supply", "replace_token", "set_shipping"];
+pub const EDITS: [&str; 12] = [
+    "archive_warehouse",
+    "assign_request",
+    "change_cell",
+    "change_warehouse",
+    "change_zone",
+    "delete_zone",
+    "deliver_supply",
+    "move_request",
+    "publish_supply",
+    "replace_token",
+    "restore_warehouse",
+    "set_shipping",
+];
 
 /// What two people may edit.
 pub trait Versioned: ToJSON {
