@@ -95,6 +95,8 @@ impl Api {
     }
 
     /// Make a service key; it is shown in this answer and never again
+    ///
+    /// Needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/enterprises/:id/api-keys", method = "post", operation_id = "create_api_key")]
     async fn create(
         &self,
@@ -127,6 +129,8 @@ impl Api {
     }
 
     /// Revoke a service key, from its next request on
+    ///
+    /// Needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/enterprises/:id/api-keys/:key_id", method = "delete", operation_id = "revoke_api_key")]
     async fn revoke(
         &self,

@@ -14,12 +14,14 @@ use shared::enterprises::{
 use shared::ids::EnterpriseId;
 use shared::page::PageQuery;
 use shared::users::{self, Email, Grant, NewUser};
+use shared::versions::Version;
 
 use crate::Tag;
-use crate::answers::{Created, Ending, Page};
+use crate::answers::{Current, Ending, Fresh, Page};
 use crate::auth::{Anybody, Caller, SystemAdministrator};
 use crate::passwords::Passwords;
 use crate::problem::ApiError;
+use crate::versions::versioned;
 
 /// What an enterprise decides for itself.
 #[derive(Debug, Object)]
@@ -67,12 +69,17 @@ pub struct Enterprise {
     pub settings: Option<EnterpriseSettings>,
     /// Since when.
     pub created_at: DateTime<Utc>,
+    /// How often it was changed.
+    pub version: Version,
 }
+
+versioned!(Enterprise);
 
 impl From<enterprises::Enterprise> for Enterprise {
     fn from(enterprise: enterprises::Enterprise) -> Self {
-        let enterprises::Enterprise { id, name, tax_number, time_zone, status, settings, created_at } = enterprise;
-        Self { id, name, tax_number, time_zone, status, settings: Some(settings.into()), created_at }
+        let enterprises::Enterprise { id, name, tax_number, time_zone, status, settings, created_at, version } =
+            enterprise;
+        Self { id, name, tax_number, time_zone, status, settings: Some(settings.into()), created_at, version }
     }
 }
 
@@ -168,8 +175,8 @@ impl Api {
                 Ok(Json(Page::of(page)))
             }
             Recognised::Operator(operator) => {
-                let mut tx = db.platform().await?;
-                let page = enterprises::list_all(&mut tx, operator, &filter, &query).await?;
+                let mut tx = db.begin(operator.actor()).await?;
+                let page = enterprises::list_all(&mut tx, &filter, &query).await?;
                 tx.commit().await?;
                 Ok(Json(Page::of(page.map(Enterprise::from_outside))))
             }
@@ -180,11 +187,11 @@ impl Api {
     #[oai(path = "/enterprises", method = "post", operation_id = "create_enterprise")]
     async fn create(
         &self,
-        SystemAdministrator(_operator): SystemAdministrator,
+        SystemAdministrator(operator): SystemAdministrator,
         db: Data<&Db>,
         passwords: Data<&Passwords>,
         body: Json<CreateEnterprise>,
-    ) -> Result<Created<Enterprise>, ApiError> {
+    ) -> Result<Fresh<Enterprise>, ApiError> {
         let CreateEnterprise { name, tax_number, time_zone, administrator } = body.0;
         let new = NewEnterprise {
             name,
@@ -197,11 +204,10 @@ impl Api {
             password_hash: crate::users::hashed(&passwords, administrator.password).await?,
             grants: vec![Grant::everywhere(Role::Administrator)],
         };
-        let mut tx = db.platform().await?;
+        let mut tx = db.begin(operator.actor()).await?;
         let enterprise = enterprises::found(&mut tx, &new).await?;
         users::create_first(&mut tx, enterprise.id, &first).await?;
-        tx.commit().await?;
-        Ok(Created::New(Json(Enterprise::from_outside(enterprise))))
+        tx.answer(Fresh::of(Enterprise::from_outside(enterprise))).await
     }
 
     /// Get one of the enterprises to which you belong; for a system administrator, any of the installation
@@ -211,19 +217,19 @@ impl Api {
         Anybody(caller): Anybody,
         db: Data<&Db>,
         id: Path<EnterpriseId>,
-    ) -> Result<Json<Enterprise>, ApiError> {
+    ) -> Result<Current<Enterprise>, ApiError> {
         match caller {
             Recognised::Actor(actor) => {
                 let mut tx = db.begin(&actor).await?;
                 let enterprise = enterprises::get(&mut tx, id.0).await?;
                 tx.commit().await?;
-                Ok(Json(enterprise.into()))
+                Ok(Current::of(enterprise))
             }
             Recognised::Operator(operator) => {
-                let mut tx = db.platform().await?;
-                let enterprise = enterprises::get_any(&mut tx, operator, id.0).await?;
+                let mut tx = db.begin(operator.actor()).await?;
+                let enterprise = enterprises::get_any(&mut tx, id.0).await?;
                 tx.commit().await?;
-                Ok(Json(Enterprise::from_outside(enterprise)))
+                Ok(Current::of(Enterprise::from_outside(enterprise)))
             }
         }
     }
@@ -236,11 +242,11 @@ impl Api {
         db: Data<&Db>,
         id: Path<EnterpriseId>,
         body: Json<ChangeEnterprise>,
-    ) -> Result<Json<Enterprise>, ApiError> {
+    ) -> Result<Current<Enterprise>, ApiError> {
         let change = body.0.try_into()?;
         let mut tx = db.begin(&actor).await?;
         let enterprise = enterprises::change(&mut tx, id.0, &change).await?;
-        tx.answer(Json(enterprise.into())).await
+        tx.answer(Current::of(enterprise)).await
     }
 
     /// Shut an enterprise's people and keys out, from their next request on; its timers stand still
@@ -250,11 +256,10 @@ impl Api {
         SystemAdministrator(operator): SystemAdministrator,
         db: Data<&Db>,
         id: Path<EnterpriseId>,
-    ) -> Result<Json<Enterprise>, ApiError> {
-        let mut tx = db.platform().await?;
-        let enterprise = enterprises::suspend(&mut tx, operator, id.0).await?;
-        tx.commit().await?;
-        Ok(Json(Enterprise::from_outside(enterprise)))
+    ) -> Result<Current<Enterprise>, ApiError> {
+        let mut tx = db.begin(operator.actor()).await?;
+        let enterprise = enterprises::suspend(&mut tx, id.0).await?;
+        tx.answer(Current::of(Enterprise::from_outside(enterprise))).await
     }
 
     /// Let an enterprise's people work again
@@ -264,10 +269,9 @@ impl Api {
         SystemAdministrator(operator): SystemAdministrator,
         db: Data<&Db>,
         id: Path<EnterpriseId>,
-    ) -> Result<Json<Enterprise>, ApiError> {
-        let mut tx = db.platform().await?;
-        let enterprise = enterprises::activate(&mut tx, operator, id.0).await?;
-        tx.commit().await?;
-        Ok(Json(Enterprise::from_outside(enterprise)))
+    ) -> Result<Current<Enterprise>, ApiError> {
+        let mut tx = db.begin(operator.actor()).await?;
+        let enterprise = enterprises::activate(&mut tx, id.0).await?;
+        tx.answer(Current::of(Enterprise::from_outside(enterprise))).await
     }
 }

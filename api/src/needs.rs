@@ -6,12 +6,13 @@
 //! | word | who is let in |
 //! |---|---|
 //! | `public` | everybody, signed in or not |
-//! | `signed-in` | every session and every service key |
+//! | `signed-in` | every session and every service key; what is a person's own is not found for a key |
 //! | `enterprise:member` | every session and service key that acts in an enterprise |
 //! | `system:administer` | system administrators |
 //! | `resource:action` | who has the permission, however far it reaches |
 //!
 //! `x-reach` says to what a grant of the permission can be narrowed: `enterprise` (not at all), `warehouses`, `own`.
+//! `x-step-up` marks what also wants a proof of the last five minutes of who is asking, see [`StepUp`].
 //! What is out of reach is answered as what is not there. An operation without a row is refused to everybody, and the
 //! contract tests name it.
 
@@ -65,18 +66,20 @@ table! {
     "refresh": Public;
     "logout": SignedIn;
     "logout_everywhere": SignedIn;
-    "list_sessions": Member;
-    "end_session": Member;
-    "end_other_sessions": Member;
-    "get_second_factor": Member;
-    "begin_second_factor": Member;
-    "finish_second_factor": Member;
-    "renew_recovery_codes": Member;
-    "disable_second_factor": Member;
-    "confirm_identity": Member;
-    "change_password": Member;
+    "list_sessions": SignedIn;
+    "end_session": SignedIn;
+    "end_other_sessions": SignedIn;
+    "get_second_factor": SignedIn;
+    "begin_second_factor": SignedIn;
+    "finish_second_factor": SignedIn;
+    "renew_recovery_codes": SignedIn;
+    "disable_second_factor": SignedIn;
+    "confirm_identity": SignedIn;
+    "change_password": SignedIn;
     "request_password_reset": Public;
     "reset_password": Public;
+    "request_email_change": SignedIn;
+    "change_email": Public;
     "accept_invitation": Public;
     "list_enterprises": SignedIn;
     "create_enterprise": System;
@@ -167,6 +170,52 @@ table! {
     "get_audit_entry": one(&[ReadAudit]);
 }
 
+/// When an operation wants a recent sign-in or `POST /auth/confirm`, and answers `step_up_required` without. The verbs ask;
+/// this tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepUp {
+    /// Whatever is asked.
+    Always,
+    /// If the body makes somebody an administrator, changes an address, or leaves the old password out.
+    Sometimes,
+}
+
+/// The operations that want it.
+pub const STEP_UP: &[(&str, StepUp)] = &[
+    ("begin_second_factor", StepUp::Always),
+    ("change_password", StepUp::Sometimes),
+    ("change_role", StepUp::Always),
+    ("change_user", StepUp::Sometimes),
+    ("connect_account", StepUp::Always),
+    ("create_api_key", StepUp::Always),
+    ("create_user", StepUp::Sometimes),
+    ("disable_second_factor", StepUp::Always),
+    ("end_other_sessions", StepUp::Always),
+    ("end_session", StepUp::Always),
+    ("finish_second_factor", StepUp::Always),
+    ("invite_user", StepUp::Sometimes),
+    ("renew_recovery_codes", StepUp::Always),
+    ("replace_token", StepUp::Always),
+    ("request_email_change", StepUp::Always),
+    ("reset_user_password", StepUp::Always),
+    ("revoke_api_key", StepUp::Always),
+    ("set_user_grants", StepUp::Always),
+];
+
+impl StepUp {
+    /// When the operation wants it; never, if the table does not have it.
+    pub fn of(operation: &str) -> Option<Self> {
+        STEP_UP.iter().find(|(known, _)| *known == operation).map(|(_, when)| *when)
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Sometimes => "sometimes",
+        }
+    }
+}
+
 impl Needs {
     /// What the operation needs, if the table has it.
     pub fn of(operation: &str) -> Option<Self> {
@@ -208,6 +257,9 @@ impl Needs {
         {
             operation.insert("x-reach".to_owned(), finest.name().into());
         }
+        if let Some(step_up) = operation["operationId"].as_str().and_then(StepUp::of) {
+            operation.insert("x-step-up".to_owned(), step_up.word().into());
+        }
     }
 }
 
@@ -224,5 +276,8 @@ mod tests {
         served.sort_unstable();
         known.sort_unstable();
         assert_eq!(known, served);
+        for (operation, _) in STEP_UP {
+            assert!(known.contains(operation), "{operation}");
+        }
     }
 }

@@ -16,8 +16,19 @@ use shared::versions::Version;
 use crate::idempotency::parameters;
 
 /// Operations that compare the version with what `If-Match` expects. Every other one refuses the header.
-pub const EDITS: [&str; 6] =
-    ["assign_request", "deliver_supply", "move_request", "publish_supply", "replace_token", "set_shipping"];
+pub const EDITS: [&str; 11] = [
+    "assign_request",
+    "change_enterprise",
+    "change_me",
+    "change_role",
+    "change_user",
+    "deliver_supply",
+    "move_request",
+    "publish_supply",
+    "replace_token",
+    "set_shipping",
+    "set_user_grants",
+];
 
 /// What two people may edit.
 pub trait Versioned: ToJSON {

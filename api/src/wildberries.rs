@@ -197,6 +197,8 @@ impl Api {
     }
 
     /// Store a seller's token, checked against Wildberries, and follow the account from now on
+    ///
+    /// Needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/wildberries/accounts", method = "post", operation_id = "connect_account")]
     async fn connect(
         &self,
@@ -213,6 +215,8 @@ impl Api {
     }
 
     /// Replace the token of a seller account
+    ///
+    /// Needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/wildberries/accounts/:id/token", method = "put", operation_id = "replace_token")]
     async fn replace(
         &self,

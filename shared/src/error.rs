@@ -201,6 +201,7 @@ refusals! {
     EmailTaken = "email_taken", "A person with this e-mail already exists", "Пользователь с такой почтой уже есть";
     FourEyes = "four_eyes", "Somebody else has to approve this", "Это должен подтвердить другой человек";
     GoodsReceiptNumberTaken = "goods_receipt_number_taken", "A goods receipt with this number is already posted", "Приёмка с таким номером уже проведена";
+    InvitationOutdated = "invitation_outdated", "What the invitation grants cannot be given any more", "То, что обещает приглашение, уже нельзя выдать";
     JobNotCancellable = "job_not_cancellable", "The job can no longer be cancelled", "Задание уже нельзя отменить";
     LastAdministrator = "last_administrator", "The enterprise must keep an administrator", "В предприятии должен остаться администратор";
     NotEnoughStock = "not_enough_stock", "There is not enough stock", "Недостаточно остатка";

@@ -105,8 +105,20 @@ impl ResponseError for Fault {
     }
 }
 
-/// Operations that try a secret: their addresses have an allowance for that, beside the one for requests.
-const SIGN_IN: &[&str] = &["login"];
+/// Operations that try a secret, or have a letter written: their addresses have an allowance for that, beside the one for
+/// requests.
+const SIGN_IN: &[&str] = &[
+    "accept_invitation",
+    "change_email",
+    "confirm_identity",
+    "login",
+    "login_second_factor",
+    "request_password_reset",
+    "reset_password",
+];
+
+/// The same of what clients do by themselves, many behind one address: only what was refused is counted.
+const RENEWAL: &[&str] = &["refresh"];
 
 /// What an enterprise has an allowance of its own for.
 fn work(operation: &str) -> Option<Rate> {
@@ -120,7 +132,7 @@ fn work(operation: &str) -> Option<Rate> {
 /// The names of operations that the edge's tables know.
 #[cfg(test)]
 pub(crate) fn named() -> impl Iterator<Item = &'static str> {
-    SIGN_IN.iter().copied().chain(["create_print_job"]).chain(limits::named())
+    SIGN_IN.iter().chain(RENEWAL).copied().chain(["create_print_job"]).chain(limits::named())
 }
 
 /// What the edge needs to know.
@@ -150,11 +162,15 @@ impl Visit {
         if self.operation.starts_with("health") {
             return self.count(Rate::Health, &client).await;
         }
-        if has_token {
-            return self.rates.check(Rate::Address, &client).map_err(|used_up| self.refuse(used_up));
-        }
+        // Whatever token comes with it: who tries secrets would else only have to add one.
         if SIGN_IN.contains(&self.operation.as_str()) {
             self.count(Rate::SignIn, &client).await?;
+        }
+        if RENEWAL.contains(&self.operation.as_str()) {
+            self.rates.check(Rate::SignIn, &client).map_err(|used_up| self.refuse(used_up))?;
+        }
+        if has_token {
+            return self.rates.check(Rate::Address, &client).map_err(|used_up| self.refuse(used_up));
         }
         self.count(Rate::Address, &client).await
     }
@@ -184,8 +200,11 @@ pub async fn recognised(request: &Request, caller: &Recognised) -> poem::Result<
     let span = Span::current();
     let (whom, enterprise) = match caller {
         Recognised::Operator(operator) => {
-            span.record("user.id", field::display(operator.user_id()));
-            (format!("user:{}", operator.user_id()), None)
+            let actor = operator.actor();
+            if let Some(user_id) = actor.user_id() {
+                span.record("user.id", field::display(user_id));
+            }
+            (actor.to_string(), None)
         }
         Recognised::Actor(actor) => {
             span.record("enterprise.id", field::display(actor.enterprise_id()));
@@ -284,8 +303,14 @@ async fn answer<E: Endpoint>(
     }
     let answer = call(routes, request, limits::time(&visit.operation)).await;
     let status = answer.as_ref().map_or_else(poem::Error::status, Response::status);
-    if has_token && status == StatusCode::UNAUTHORIZED {
-        visit.count(Rate::Address, &visit.client.counted()).await?;
+    if status == StatusCode::UNAUTHORIZED {
+        let client = visit.client.counted();
+        if RENEWAL.contains(&visit.operation.as_str()) {
+            visit.count(Rate::SignIn, &client).await?;
+        }
+        if has_token {
+            visit.count(Rate::Address, &client).await?;
+        }
     }
     answer
 }

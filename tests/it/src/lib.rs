@@ -30,7 +30,7 @@ use wildberries::{Limits, Simulator, TokenSpec};
 use worker::printing::transport::{AllowList, Timeouts};
 use worker::{Ctx, Ran};
 
-pub use acts::{Act, changing_operations, example};
+pub use acts::{Act, asker, changing_operations, example, is_of_the_installation};
 pub use mail::{Letter, MailServer, token_of};
 pub use people::{Person, Reach, grant};
 pub use shop::Shop;

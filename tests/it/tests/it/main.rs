@@ -7,6 +7,7 @@ mod canary;
 mod configuration;
 mod contract;
 mod door;
+mod email;
 mod engine;
 mod enterprises;
 mod idempotency;

@@ -122,7 +122,7 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
         ("scan", json!({ "kind": "cell", "code": "A-01" })),
         ("create_supply", json!({ "orderIds": [waiting] })),
         ("set_shipping", json!({ "date": "2030-01-01", "pointId": 1, "type": "selfShipping" })),
-        ("invite_user", json!({ "email": "anna.novaya@example.org", "name": "Анна", "role": "viewer" })),
+        ("invite_user", json!({ "email": "anna.novaya@example.org", "name": "Анна", "grants": grants })),
         ("create_printer", json!({ "name": "Новый", "host": "127.0.0.1", "port": 9100, "dpi": 203 })),
         ("create_print_job", json!({ "printerId": shop.printer, "requestId": request })),
         ("resolve_print_item", json!({ "verdict": "printed" })),
