@@ -144,7 +144,7 @@ async fn what_cannot_be_given_any_more_is_refused_in_words_and_the_invitation_is
     refused(&token, "a role that the invitation grants was deleted").await?;
 
     let token = invited_with(&boss, &[grant("picker", Reach::Warehouses(&[&warehouse]))]).await?;
-    app.admin().await?.execute("DELETE FROM warehouses").await?;
+    app.admin().await?.execute("DELETE FROM cells; DELETE FROM warehouses").await?;
     refused(&token, "a warehouse that the invitation names is gone").await?;
 
     let token = invited_with(&deputy.client, &[grant("administrator", Reach::Enterprise)]).await?;
