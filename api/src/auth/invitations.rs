@@ -22,8 +22,10 @@ use crate::{State, Tag};
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InviteUser {
     /// Whom; kept in lower case.
+    #[oai(validator(max_length = 254))]
     pub email: String,
     /// As colleagues will call them, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
     /// What they will be.
     pub role: Role,
@@ -40,6 +42,7 @@ pub struct AcceptInvitation {
     #[oai(validator(max_length = 1024))]
     pub password: String,
     /// As they call themselves; as in the invitation if absent.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: Option<String>,
 }
 
