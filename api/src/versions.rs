@@ -19,6 +19,9 @@ use crate::idempotency::parameters;
 pub const EDITS: [&str; 6] =
     ["assign_request", "deliver_supply", "move_request", "publish_supply", "replace_token", "set_shipping"];
 
+/// Where the document describes `If-Match`.
+pub const IF_MATCH: &str = "#/components/parameters/IfMatch";
+
 /// What two people may edit.
 pub trait Versioned: ToJSON {
     /// How often it was changed.
@@ -90,7 +93,7 @@ pub(crate) fn declare(document: &mut Value) {
     let items = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     for (method, operation) in items.filter_map(Value::as_object_mut).flat_map(|item| item.iter_mut()) {
         if operation["operationId"].as_str().is_some_and(|id| EDITS.contains(&id)) {
-            parameters(operation).push(json!({ "$ref": "#/components/parameters/IfMatch" }));
+            parameters(operation).push(json!({ "$ref": IF_MATCH }));
         }
         if method == "get" && operation["responses"]["200"]["headers"]["ETAG"].is_object() {
             parameters(operation).push(json!({ "$ref": "#/components/parameters/IfNoneMatch" }));

@@ -12,7 +12,7 @@ use std::time::Duration;
 use poem::error::ResponseError;
 use poem::http::{StatusCode, header};
 use poem::{Body, Response};
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
 use shared::{Error, telemetry};
@@ -24,6 +24,8 @@ pub use kinds::{Code, Kind};
 
 /// The media type of every failure.
 pub const MEDIA_TYPE: &str = "application/problem+json";
+/// The status of every refusal.
+pub const REFUSED: StatusCode = StatusCode::CONFLICT;
 
 /// Why a request was not answered as hoped, as RFC 9457 has it.
 #[derive(Clone, Debug, Object)]
@@ -83,22 +85,10 @@ impl ResponseError for ApiError {
     }
 }
 
-/// Shows the problem's schema on every operation.
+/// Knows the problem's schema; which statuses an operation may answer with, `document` says.
 impl ApiResponse for ApiError {
     fn meta() -> MetaResponses {
-        let response = |range: &str, description| MetaResponse {
-            description,
-            status: None,
-            status_range: Some(range.to_owned()),
-            content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: Problem::schema_ref() }],
-            headers: Vec::new(),
-        };
-        MetaResponses {
-            responses: vec![
-                response("4XX", "The request was refused"),
-                response("5XX", "It did not work, here or further on"),
-            ],
-        }
+        MetaResponses { responses: Vec::new() }
     }
 
     fn register(registry: &mut Registry) {
@@ -151,7 +141,7 @@ impl Told {
         match error {
             Error::NotFound(what) => Self::new(Kind::NotFound, format!("{what} not found")),
             Error::Refused { refusal, detail, allowed } => Self {
-                status: StatusCode::CONFLICT,
+                status: REFUSED,
                 code: (*refusal).into(),
                 title: refusal.title(),
                 title_ru: refusal.title_ru(),
