@@ -11,6 +11,7 @@ use jsonschema::{Draft, ValidationError, Validator};
 use poem::error::ReadBodyError;
 use poem::{Body, Endpoint, IntoResponse, Request, Response};
 use serde_json::{Value, json};
+use shared::users::Email;
 
 use crate::document::schemas_in;
 use crate::edge::{Fault, Received};
@@ -104,6 +105,7 @@ fn compile(schema: &Value) -> Validator {
         .with_draft(Draft::Draft4)
         .with_format("uuid", |text| text.len() == 36 && uuid::Uuid::try_parse(text).is_ok())
         .with_format("date", |text| text.len() == 10 && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok())
+        .with_format("email", |text| Email::parse(text).is_ok())
         .should_validate_formats(true)
         .build(schema)
         .expect("poem writes schemas")
@@ -150,6 +152,7 @@ fn said(kind: &ValidationErrorKind) -> (Option<String>, String) {
         }
         Wrong::Type { kind: TypeKind::Single(kind) } => format!("must be of the type {kind}"),
         Wrong::Enum { .. } => "is none of the known words".to_owned(),
+        Wrong::Format { format } if format == "email" => "is not an address of e-mail".to_owned(),
         Wrong::Format { format } => format!("is not written as {format}"),
         Wrong::Pattern { pattern } => format!("must match {pattern}"),
         Wrong::MinLength { limit: 1 } => "must not be empty".to_owned(),

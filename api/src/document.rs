@@ -14,6 +14,8 @@ use crate::{idempotency, versions};
 
 /// Operations that nobody has to be signed in for and that refuse who does not know a secret.
 const JUDGES_OF_SECRETS: [&str; 5] = ["accept_invitation", "login", "login_second_factor", "refresh", "reset_password"];
+/// Operations that are about something of the caller's own that may not be there, without naming it.
+const ABOUT_ONES_OWN: [&str; 2] = ["disable_second_factor", "renew_recovery_codes"];
 /// Operations that only read and still meet a rule: these ask Wildberries, which may not know yet what they are about.
 const READS_WITH_RULES: [&str; 1] = ["list_shipping_points"];
 
@@ -39,6 +41,7 @@ pub fn publish(spec: &str) -> Value {
     for (method, operation) in operations(&mut document) {
         let statuses = statuses_of(method, operation);
         let responses = operation["responses"].as_object_mut().expect("an operation has responses");
+        responses.remove(problem::RANGE);
         for status in statuses {
             let reference = json!({ "$ref": format!("#/components/responses/{}", name(status)) });
             // Health checks say 503 in their own form.
@@ -93,6 +96,10 @@ fn close_bodies(document: &mut Value) {
         if schema["type"] == "object" {
             schema["additionalProperties"] = json!(false);
         }
+        // A type of its own would say it in as many places as there are addresses.
+        if schema["properties"]["email"].is_object() {
+            schema["properties"]["email"]["format"] = json!("email");
+        }
     }
 }
 
@@ -131,7 +138,7 @@ fn statuses_of(method: &str, operation: &Map<String, Value>) -> Vec<u16> {
         (StatusCode::BAD_REQUEST, is_sent_something),
         (StatusCode::UNAUTHORIZED, is_closed || JUDGES_OF_SECRETS.contains(&id)),
         (StatusCode::FORBIDDEN, is_closed),
-        (StatusCode::NOT_FOUND, has_path || has_body),
+        (StatusCode::NOT_FOUND, has_path || has_body || ABOUT_ONES_OWN.contains(&id)),
         (StatusCode::REQUEST_TIMEOUT, has_body),
         (StatusCode::CONFLICT, method != "get" || READS_WITH_RULES.contains(&id)),
         (StatusCode::PRECONDITION_FAILED, has_version),
@@ -176,4 +183,64 @@ fn response(status: u16) -> Value {
         "headers": headers,
         "content": { problem::MEDIA_TYPE: { "schema": schema } },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document() -> Value {
+        serde_json::from_str(&crate::openapi()).unwrap()
+    }
+
+    fn references(value: &Value) -> Vec<String> {
+        match value {
+            Value::Object(fields) => {
+                let this = fields.get("$ref").and_then(Value::as_str).map(str::to_owned);
+                this.into_iter().chain(fields.values().flat_map(references)).collect()
+            }
+            Value::Array(items) => items.iter().flat_map(references).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = document();
+        for reference in references(&document) {
+            assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn the_lists_name_operations_that_there_are() {
+        let mut document = document();
+        let known: Vec<_> = operations(&mut document).map(|(_, operation)| id(operation).to_owned()).collect();
+        for listed in JUDGES_OF_SECRETS.iter().chain(&ABOUT_ONES_OWN).chain(&READS_WITH_RULES) {
+            assert!(known.iter().any(|id| id == listed), "{listed}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_has_bounds_and_no_fields_without_a_name() {
+        let mut document = document();
+        let taken: Vec<_> =
+            operations(&mut document).filter_map(|(_, operation)| operation.get("requestBody").cloned()).collect();
+        let mut open: Vec<_> = taken.iter().flat_map(schemas_in).collect();
+        let (mut seen, mut texts) = (BTreeSet::new(), 0);
+        while let Some(name) = open.pop() {
+            seen.insert(name.clone());
+            let schema = &document["components"]["schemas"][&name];
+            open.extend(schemas_in(schema).into_iter().filter(|name| !seen.contains(name)));
+            if schema["type"] == "object" {
+                assert_eq!(schema["additionalProperties"], false, "{name}");
+            }
+            for (field, of) in schema["properties"].as_object().into_iter().flatten() {
+                let open = of["type"] == "string" && of["format"].is_null() && of["enum"].is_null();
+                assert!(!open || of["maxLength"].is_u64() || of["pattern"].is_string(), "{name}.{field} has no end");
+                texts += u32::from(open);
+            }
+        }
+        assert!(texts > 20, "{texts} texts");
+    }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use poem::error::ResponseError;
 use poem::http::{StatusCode, header};
 use poem::{Body, Response};
-use poem_openapi::registry::{MetaResponses, Registry};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
 use shared::{Error, telemetry};
@@ -24,6 +24,8 @@ pub use kinds::{Code, Kind};
 
 /// The media type of every failure.
 pub const MEDIA_TYPE: &str = "application/problem+json";
+/// What poem writes in place of every status of a problem.
+pub const RANGE: &str = "4XX";
 /// The status of every refusal.
 pub const REFUSED: StatusCode = StatusCode::CONFLICT;
 
@@ -85,10 +87,17 @@ impl ResponseError for ApiError {
     }
 }
 
-/// Knows the problem's schema; which statuses an operation may answer with, `document` says.
+/// Has poem show the problem's schema. In which single statuses an operation may end, `document` says in place of this.
 impl ApiResponse for ApiError {
     fn meta() -> MetaResponses {
-        MetaResponses { responses: Vec::new() }
+        let response = MetaResponse {
+            description: "A problem",
+            status: None,
+            status_range: Some(RANGE.to_owned()),
+            content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: Problem::schema_ref() }],
+            headers: Vec::new(),
+        };
+        MetaResponses { responses: vec![response] }
     }
 
     fn register(registry: &mut Registry) {

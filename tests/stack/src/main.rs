@@ -49,13 +49,13 @@ enum Command {
         /// Only as these
         #[arg(long = "role", value_delimiter = ',')]
         roles: Vec<schemathesis::Role>,
-        /// Generated requests for each operation, beside those that the document's bounds dictate; 20, with --short 5
+        /// Generated requests for each operation, beside those that the document's bounds dictate; 10, with --short 3
         #[arg(long)]
         examples: Option<u32>,
         /// Repeats a run
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// Asks less, and does not walk from one operation to the next
+        /// Asks most callers only what is generated; nobody walks from one operation to the next
         #[arg(long)]
         short: bool,
     },
@@ -172,7 +172,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             until_asked(Box::pin(chaos::idempotency(rounds, seed, &mut steps))).await
         }
         Command::Schemathesis { roles, examples, seed, short } => {
-            let examples = examples.unwrap_or(if short { 5 } else { 20 });
+            let examples = examples.unwrap_or(if short { 3 } else { 10 });
             let asked = schemathesis::Asked { roles, examples, seed, short };
             until_asked(Box::pin(schemathesis::run(asked, &mut steps))).await
         }

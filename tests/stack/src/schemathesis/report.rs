@@ -30,6 +30,10 @@ impl Report {
             "it broke off: {}",
             errors.join("; ")
         );
+        for part in ["unresolvable_reference", "missing_deserializer", "unsupported_regex", "base_url_mismatch"] {
+            let skipped = report["warnings"][part].as_array().with_context(|| format!("the report has no {part}"))?;
+            anyhow::ensure!(skipped.is_empty(), "parts of the document were left out ({part}): {skipped:?}");
+        }
         let shut_out = report["warnings"]["missing_auth"].as_array().context("the report has warnings")?;
         let shut_out: Vec<_> =
             shut_out.iter().filter_map(Value::as_str).filter(|label| admitted.contains(*label)).collect();
@@ -72,7 +76,13 @@ mod tests {
         json!({
             "operations": { "total": 3, "tested": 3 },
             "test_cases": { "generated": 90, "unique_failures": 2 },
-            "warnings": { "missing_auth": ["POST /users"] },
+            "warnings": {
+                "missing_auth": ["POST /users"],
+                "unresolvable_reference": [],
+                "missing_deserializer": [],
+                "unsupported_regex": [],
+                "base_url_mismatch": [],
+            },
             "errors": [],
             "auth": { "reauth_count": 4, "reauth_broke": false },
         })
@@ -92,6 +102,7 @@ mod tests {
             ("/operations/tested", json!(2)),
             ("/errors", json!([{ "title": "no caller" }])),
             ("/auth/reauth_broke", json!(true)),
+            ("/warnings/unresolvable_reference", json!(["GET /users"])),
         ] {
             let mut other = report();
             *other.pointer_mut(pointer).unwrap() = value;
