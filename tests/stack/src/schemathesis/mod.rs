@@ -19,7 +19,7 @@ use callers::Callers;
 pub use callers::Role;
 use report::Report;
 
-use crate::{Options, Stack, Steps, demo, programs};
+use crate::{Durability, Options, Stack, Steps, demo, programs};
 
 /// How much is asked, and as whom.
 #[derive(Clone, Debug)]
@@ -41,8 +41,10 @@ const PATIENCE: Duration = Duration::from_mins(8);
 pub async fn run(asked: Asked, steps: &mut Steps) -> anyhow::Result<()> {
     let progress = steps.progress();
     let program = steps.step("Find Schemathesis", python::schemathesis(move |text| progress.say(text))).await?;
-    let stack =
-        Stack::up_with(Options { private: true, variables: demo::rhythm(), ..Options::default() }, steps).await?;
+    // Nothing is killed here: what is kept need not survive it.
+    let durability = Durability::Fast;
+    let options = Options { private: true, durability, variables: demo::rhythm(), ..Options::default() };
+    let stack = Stack::up_with(options, steps).await?;
     let mut silent = Steps::silent();
     let walk =
         steps.step("Walk the demonstration, so that there is something to ask for", demo::walk(&stack, &mut silent));
