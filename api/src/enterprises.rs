@@ -30,8 +30,10 @@ pub struct EnterpriseSettings {
     /// In which language letters and documents are written.
     pub language: Language,
     /// How wide the labels of a new printer are if nobody says, in millimetres from 20 to 120.
+    #[oai(validator(minimum(value = "20"), maximum(value = "120")))]
     pub label_width_mm: i32,
     /// How high they are, in millimetres from 20 to 200.
+    #[oai(validator(minimum(value = "20"), maximum(value = "200")))]
     pub label_height_mm: i32,
     /// Who must use a second factor to sign in; absent: as the installation is configured.
     pub require_second_factor: Option<SecondFactorDuty>,
@@ -95,10 +97,13 @@ impl Enterprise {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FirstAdministrator {
     /// What they sign in with; kept in lower case.
+    #[oai(validator(max_length = 254))]
     pub email: String,
     /// As colleagues call them, 1 to 200 characters; needed by who is new to the installation.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: Option<String>,
     /// Their first password, 12 to 128 characters; needed by who is new to the installation.
+    #[oai(validator(min_length = 12, max_length = 128))]
     pub password: Option<String>,
 }
 
@@ -107,10 +112,13 @@ pub struct FirstAdministrator {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateEnterprise {
     /// As people will call it, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
     /// ИНН, 10 or 12 digits.
+    #[oai(validator(pattern = "^([0-9]{10}|[0-9]{12})$"))]
     pub tax_number: Option<String>,
     /// IANA name; `Europe/Moscow` if absent.
+    #[oai(validator(max_length = 64))]
     pub time_zone: Option<String>,
     /// Who will take in the others.
     pub administrator: FirstAdministrator,
@@ -121,10 +129,13 @@ pub struct CreateEnterprise {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeEnterprise {
     /// As people call it, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: Option<String>,
     /// ИНН, 10 or 12 digits.
+    #[oai(validator(pattern = "^([0-9]{10}|[0-9]{12})$"))]
     pub tax_number: Option<String>,
     /// IANA name of the zone in which its days begin.
+    #[oai(validator(max_length = 64))]
     pub time_zone: Option<String>,
     /// All settings at once.
     pub settings: Option<EnterpriseSettings>,

@@ -81,10 +81,13 @@ impl From<roles::OwnRole> for GrantableRole {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WriteRole {
     /// Unique in the enterprise, 1 to 100 characters.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub name: String,
     /// What it is for, up to 1000 characters.
+    #[oai(validator(max_length = 1000))]
     pub description: Option<String>,
     /// What it permits, at least one thing, and nothing that the caller lacks.
+    #[oai(validator(min_items = 1))]
     pub permissions: Vec<Permission>,
 }
 

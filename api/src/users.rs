@@ -138,12 +138,16 @@ fn effective(grants: Option<&Grants>) -> Vec<EffectivePermission> {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateUser {
     /// What they sign in with; kept in lower case.
+    #[oai(validator(max_length = 254))]
     pub email: String,
     /// As colleagues call them, 1 to 200 characters; needed by who is new to the installation.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: Option<String>,
     /// Their first password, 12 to 128 characters; needed by who is new to the installation.
+    #[oai(validator(min_length = 12, max_length = 128))]
     pub password: Option<String>,
     /// What they may do, 1 to 20 grants; none of it more than the caller may.
+    #[oai(validator(min_items = 1, max_items = 20))]
     pub grants: Vec<Grant>,
 }
 
@@ -152,8 +156,10 @@ pub struct CreateUser {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeUser {
     /// As colleagues call them, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: Option<String>,
     /// What they sign in with; kept in lower case.
+    #[oai(validator(max_length = 254))]
     pub email: Option<String>,
 }
 
@@ -162,6 +168,7 @@ pub struct ChangeUser {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeMe {
     /// As colleagues call you, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
 }
 
@@ -170,6 +177,7 @@ pub struct ChangeMe {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetGrants {
     /// 1 to 20; they replace all that the person had.
+    #[oai(validator(min_items = 1, max_items = 20))]
     pub grants: Vec<Grant>,
 }
 

@@ -30,6 +30,9 @@ pub const EDITS: [&str; 11] = [
     "set_user_grants",
 ];
 
+/// Where the document describes `If-Match`.
+pub const IF_MATCH: &str = "#/components/parameters/IfMatch";
+
 /// What two people may edit.
 pub trait Versioned: ToJSON {
     /// How often it was changed.
@@ -101,7 +104,7 @@ pub(crate) fn declare(document: &mut Value) {
     let items = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     for (method, operation) in items.filter_map(Value::as_object_mut).flat_map(|item| item.iter_mut()) {
         if operation["operationId"].as_str().is_some_and(|id| EDITS.contains(&id)) {
-            parameters(operation).push(json!({ "$ref": "#/components/parameters/IfMatch" }));
+            parameters(operation).push(json!({ "$ref": IF_MATCH }));
         }
         if method == "get" && operation["responses"]["200"]["headers"]["ETAG"].is_object() {
             parameters(operation).push(json!({ "$ref": "#/components/parameters/IfNoneMatch" }));

@@ -159,6 +159,7 @@ shown! {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConnectAccount {
     /// As the enterprise calls the account, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
     /// A personal token with the categories Content and Marketplace that may write.
     #[oai(write_only)]

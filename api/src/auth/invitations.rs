@@ -25,8 +25,10 @@ use crate::{State, Tag};
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InviteUser {
     /// Whom; kept in lower case.
+    #[oai(validator(max_length = 254))]
     pub email: String,
     /// As colleagues will call them, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
     /// What they will be allowed, 1 to 20 grants; none of it more than the caller may.
     pub grants: Vec<Grant>,
@@ -43,6 +45,7 @@ pub struct AcceptInvitation {
     #[oai(validator(max_length = 1024))]
     pub password: String,
     /// As they call themselves; as in the invitation if absent.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: Option<String>,
 }
 

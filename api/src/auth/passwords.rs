@@ -38,6 +38,7 @@ pub struct Confirm {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangePassword {
     /// The new one, 12 to 128 characters.
+    #[oai(validator(min_length = 12, max_length = 128))]
     pub password: String,
     /// The one of before; not needed within five minutes after a sign-in or `POST /auth/confirm`.
     #[oai(validator(max_length = 1024))]
@@ -49,6 +50,7 @@ pub struct ChangePassword {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RequestPasswordReset {
     /// What they sign in with.
+    #[oai(validator(max_length = 254))]
     pub email: String,
 }
 
@@ -60,6 +62,7 @@ pub struct ResetPassword {
     #[oai(validator(max_length = 2048))]
     pub token: String,
     /// The new password, 12 to 128 characters.
+    #[oai(validator(min_length = 12, max_length = 128))]
     pub password: String,
 }
 

@@ -26,6 +26,7 @@ use crate::{State, Tag};
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Login {
     /// The address of e-mail, in any case.
+    #[oai(validator(max_length = 254))]
     pub email: String,
     /// The password.
     #[oai(validator(max_length = 1024))]

@@ -23,6 +23,7 @@ use shared::access::Recognised;
 use shared::config::{Door, Rate};
 use tracing::{Instrument, Span, field};
 
+use crate::bodies::Unfit;
 use crate::problem::{self, Place};
 use crate::routes::{Route, Routes};
 
@@ -75,6 +76,12 @@ pub enum Fault {
     /// Text in something else than UTF-8.
     #[error("the body is not said to be UTF-8")]
     Charset,
+    /// U+0000 in the address, which no text may hold.
+    #[error("the address holds U+0000")]
+    Nul,
+    /// A body that the document does not allow.
+    #[error("the body is not what the document allows")]
+    Unfit(Unfit),
     /// More requests than are allowed.
     #[error("too many requests: {}", .0.standing.rate.as_str())]
     TooMany(UsedUp),
@@ -93,7 +100,8 @@ impl ResponseError for Fault {
     fn status(&self) -> StatusCode {
         match self {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooDeep { .. } => StatusCode::BAD_REQUEST,
+            Self::TooDeep { .. } | Self::Nul => StatusCode::BAD_REQUEST,
+            Self::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

@@ -6,6 +6,7 @@ mod audit;
 mod canary;
 mod configuration;
 mod contract;
+mod document;
 mod door;
 mod email;
 mod engine;
