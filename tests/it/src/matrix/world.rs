@@ -1,0 +1,311 @@
+//! Three enterprises that have one of everything, and everybody who might ask: of the first one in every role and reach,
+//! of the second one, of the third one, which is suspended, and of none.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use shared::access::{Finest, Role};
+use shared::accounts::WatchTokens;
+use stack::Client;
+use stack::client::text;
+use wildberries::TokenSpec;
+
+use super::catalogue::{Catalogue, Kind};
+use super::document::{Needs, Operation};
+use crate::people::enterprise_of;
+use crate::{Person, Reach, Shop, TestApp};
+
+/// What a service key of the matrix may do.
+const KEY: &str = "orders:read";
+/// What lies in a warehouse, and so is out of reach for whoever reaches another one only.
+const IN_A_WAREHOUSE: [&str; 7] =
+    ["cells", "orders", "print_items", "print_jobs", "requests", "supplies", "warehouses"];
+
+/// Somebody who asks.
+pub struct Caller {
+    /// In words.
+    pub name: String,
+    /// With their token.
+    pub client: Client,
+    /// What they are.
+    pub standing: Standing,
+}
+
+/// What somebody is.
+pub enum Standing {
+    /// Not recognised.
+    Unknown,
+    /// Runs the installation.
+    Operator,
+    /// Belongs to the first enterprise.
+    Member(Rights),
+    /// Belongs to the second one, and may do everything there.
+    Stranger,
+}
+
+/// What somebody may do, and how far.
+pub struct Rights {
+    /// In which role; absent for a service key.
+    pub role: Option<Role>,
+    /// What.
+    permissions: BTreeSet<String>,
+    /// How far.
+    pub finest: Finest,
+}
+
+impl Caller {
+    /// Whether the document lets them in.
+    pub fn is_admitted(&self, operation: &Operation) -> bool {
+        match (&operation.needs, &self.standing) {
+            (Needs::Public, _) => true,
+            (_, Standing::Unknown) => false,
+            (Needs::SignedIn, _) => true,
+            (needs, Standing::Operator) => *needs == Needs::System,
+            (Needs::System, _) => false,
+            (Needs::Member, _) | (Needs::OneOf(_), Standing::Stranger) => true,
+            (Needs::OneOf(permissions), Standing::Member(rights)) => {
+                operation.finest >= rights.finest
+                    && permissions.iter().any(|permission| rights.permissions.contains(permission))
+            }
+        }
+    }
+
+    /// Whether parts of their own enterprise are out of their reach.
+    pub fn is_narrow(&self) -> bool {
+        matches!(&self.standing, Standing::Member(rights) if rights.finest > Finest::Enterprise)
+    }
+}
+
+/// Everything that is asked for, and everybody who asks.
+pub struct World<'a> {
+    /// Where everything happens.
+    pub app: &'a TestApp,
+    /// The enterprise that is worked in.
+    pub home: Shop<'a>,
+    /// Its id.
+    pub home_id: String,
+    /// The ids of the two that must not be touched nor seen.
+    pub others: [String; 2],
+    /// One with nothing in it.
+    pub spare: String,
+    /// Everybody.
+    pub callers: Vec<Caller>,
+    /// Who has requests of their own.
+    pub picker: String,
+    /// What the database knows.
+    pub catalogue: Catalogue,
+    /// Ids of the first enterprise that are in its second warehouse.
+    beyond: BTreeMap<Kind, String>,
+    /// Every UUID of the first enterprise as it was found.
+    pub home_uuids: HashSet<String>,
+    /// Every UUID of the others.
+    pub other_uuids: HashSet<String>,
+}
+
+/// One of everything: what is asked for by id must be there to be found.
+async fn furnish(shop: &Shop<'_>) -> Result<()> {
+    let (request, _) = shop.picked(1).await?;
+    shop.supply(&request).await?;
+    shop.print(&request).await.map(|_| ())
+}
+
+/// What an enterprise has beside its goods.
+async fn people(app: &TestApp, shop: &Shop<'_>) -> Result<()> {
+    app.person(&shop.client, "manager", Reach::Enterprise).await?;
+    let role = app.own_role(&shop.client, "Своя", &["orders:read"]).await?;
+    app.person(&shop.client, &role, Reach::Warehouses(&[&shop.warehouse])).await?;
+    app.key(&shop.client, json!({ "name": "Ключ", "permissions": [KEY] })).await?;
+    Ok(())
+}
+
+impl<'a> World<'a> {
+    /// Arranges it, and looks that nothing is missing which an operation asks for.
+    pub async fn arrange(app: &'a TestApp, operations: &[Operation]) -> Result<Self> {
+        let soon = TokenSpec { expires_at: Some(app.clock.now() + chrono::Duration::days(5)), ..TokenSpec::default() };
+        let (home, other, closed) = (app.shop_with(&soon).await?, app.shop_with(&soon).await?, app.shop_with(&soon).await?);
+        for shop in [&home, &other, &closed] {
+            furnish(shop).await?;
+            people(app, shop).await?;
+        }
+        app.promise(&WatchTokens {}).await?;
+        app.run_jobs().await?;
+        let mut admin = app.admin().await?;
+        let catalogue = Catalogue::read(&mut admin).await?;
+        let home_id = enterprise_of(&home.client).await?;
+        let others = [enterprise_of(&other.client).await?, enterprise_of(&closed.client).await?];
+        let beyond = beyond(&catalogue, app, &home, &home_id).await?;
+
+        let picker = app.person(&home.client, "picker", Reach::Own).await?;
+        let mut world = Self {
+            callers: callers(app, &home, &picker).await?,
+            spare: enterprise_of(&app.enterprise("Запасная").await?).await?,
+            picker: picker.id.clone(),
+            home_uuids: HashSet::new(),
+            other_uuids: HashSet::new(),
+            app,
+            home,
+            home_id,
+            others,
+            catalogue,
+            beyond,
+        };
+        world.callers.push(Caller {
+            name: "an administrator of another enterprise".to_owned(),
+            client: other.client.clone(),
+            standing: Standing::Stranger,
+        });
+        let system = app.system_administrator().await?;
+        system.post(&format!("/enterprises/{}/suspend", world.others[1]), json!({})).await?;
+        world.callers.push(unknown("an administrator of a suspended enterprise", closed.client.clone()));
+        world.callers.push(Caller {
+            name: "a system administrator".to_owned(),
+            client: system,
+            standing: Standing::Operator,
+        });
+        world.hand_over().await?;
+        world.home_uuids = world.catalogue.uuids(&mut admin, &world.home_id).await?;
+        for id in &world.others {
+            world.other_uuids.extend(world.catalogue.uuids(&mut admin, id).await?);
+        }
+        ensure!(world.home_uuids.is_disjoint(&world.other_uuids), "something belongs to two enterprises");
+        for operation in operations {
+            for position in &operation.positions {
+                let Some(kind) = world.catalogue.kind(operation, position) else { continue };
+                for enterprise in [&world.home_id, &world.others[0], &world.others[1]] {
+                    let ids = world.catalogue.ids(&mut admin, &kind, enterprise).await?;
+                    ensure!(!ids.is_empty(), "{} asks for {position}, and an enterprise has no row in {}", operation.id, kind.table);
+                }
+            }
+        }
+        Ok(world)
+    }
+
+    /// Gives every request of the first warehouse to the one who works on their own requests only.
+    pub async fn hand_over(&self) -> Result<()> {
+        sqlx::query("UPDATE requests SET assignee_id = $1::uuid WHERE warehouse_id = $2::uuid")
+            .bind(&self.picker)
+            .bind(&self.home.warehouse)
+            .execute(&mut self.app.admin().await?)
+            .await
+            .context("handing over")?;
+        Ok(())
+    }
+
+    /// One of this kind that the first enterprise has in its second warehouse, if it lies in one.
+    pub fn beyond(&self, kind: &Kind) -> Option<&String> {
+        self.beyond.get(kind)
+    }
+
+    /// The first shop in the hands of an administrator who is not among those who ask.
+    pub async fn somebody(&self) -> Result<Shop<'a>> {
+        let role = Role::Administrator.name();
+        let Person { client, email, .. } = self.app.person(&self.home.client, role, Reach::Enterprise).await?;
+        Ok(Shop { client, email, ..self.home.clone() })
+    }
+
+    /// Somebody with the same rights, in whose hands nothing can break; their shop is the first one.
+    pub async fn double(&self, caller: &Caller) -> Result<Option<Shop<'a>>> {
+        let client = match &caller.standing {
+            Standing::Operator => self.app.system_administrator().await?,
+            Standing::Member(Rights { role: Some(role), finest, .. }) => {
+                let warehouses = [self.home.warehouse.as_str()];
+                let reach = match finest {
+                    Finest::Enterprise => Reach::Enterprise,
+                    Finest::Warehouses => Reach::Warehouses(&warehouses),
+                    Finest::Own => Reach::Own,
+                };
+                let Person { client, email, .. } = self.app.person(&self.home.client, role.name(), reach).await?;
+                return Ok(Some(Shop { client, email, ..self.home.clone() }));
+            }
+            Standing::Member(_) | Standing::Stranger | Standing::Unknown => return Ok(None),
+        };
+        Ok(Some(Shop { client, ..self.home.clone() }))
+    }
+}
+
+/// Furnishes a second warehouse of the shop, and answers what was not there before; the shop goes on with the first one.
+async fn beyond(
+    catalogue: &Catalogue,
+    app: &TestApp,
+    home: &Shop<'_>,
+    enterprise: &str,
+) -> Result<BTreeMap<Kind, String>> {
+    let mut admin = app.admin().await?;
+    let kinds = IN_A_WAREHOUSE.map(|table| Kind { table: table.to_owned(), column: "id".to_owned() });
+    let mut before = Vec::new();
+    for kind in &kinds {
+        before.push(catalogue.ids(&mut admin, kind, enterprise).await?);
+    }
+    let second = home.second_warehouse().await?;
+    furnish(&second).await?;
+    let mut beyond = BTreeMap::new();
+    for (kind, before) in kinds.into_iter().zip(before) {
+        let now = catalogue.ids(&mut admin, &kind, enterprise).await?;
+        let new = now.into_iter().find(|id| !before.contains(id)).with_context(|| format!("nothing new in {}", kind.table))?;
+        beyond.insert(kind, new);
+    }
+    for theirs in home.client.get("/wildberries/warehouses").await?["items"].as_array().context("a list")? {
+        let path = format!("/wildberries/accounts/{}/warehouses/{}", home.account, theirs["wbWarehouseId"]);
+        home.client.put(&path, json!({ "warehouseId": home.warehouse })).await?;
+    }
+    Ok(beyond)
+}
+
+fn unknown(name: &str, client: Client) -> Caller {
+    Caller { name: name.to_owned(), client, standing: Standing::Unknown }
+}
+
+async fn callers(app: &TestApp, home: &Shop<'_>, picker: &Person) -> Result<Vec<Caller>> {
+    let boss = &home.client;
+    let nobody = Client::new(&app.url)?;
+    let mut callers = vec![
+        unknown("nobody", nobody.clone()),
+        unknown("a token that is none", nobody.with_token(Some("a.b.c"))),
+        unknown("a token that another key signed", nobody.with_token(Some(&forged(app, home, false).await?))),
+        unknown("a token that is over", nobody.with_token(Some(&forged(app, home, true).await?))),
+        unknown("a key that was never made", nobody.with_token(Some(&format!("wbk_{}", URL_SAFE_NO_PAD.encode([7; 48]))))),
+    ];
+    let gone = app.person(boss, "administrator", Reach::Enterprise).await?;
+    gone.client.post("/auth/logout", json!({})).await?;
+    callers.push(unknown("who signed out", gone.client));
+    let removed = app.person(boss, "administrator", Reach::Enterprise).await?;
+    boss.delete(&format!("/users/{}", removed.id)).await?;
+    callers.push(unknown("who belongs to no enterprise any more", removed.client));
+
+    for role in Role::ALL {
+        let client = app.person(boss, role.name(), Reach::Enterprise).await?.client;
+        callers.push(member(&format!("{}, all over the enterprise", role.name()), client, role, Finest::Enterprise));
+    }
+    let warehouses = [home.warehouse.as_str()];
+    for role in [Role::Manager, Role::Storekeeper] {
+        let client = app.person(boss, role.name(), Reach::Warehouses(&warehouses)).await?.client;
+        callers.push(member(&format!("{} of one warehouse", role.name()), client, role, Finest::Warehouses));
+    }
+    callers.push(member("picker of their own requests", picker.client.clone(), Role::Picker, Finest::Own));
+    let (_, key) = app.key(boss, json!({ "name": "Выгрузка", "permissions": [KEY] })).await?;
+    let rights = Rights { role: None, permissions: [KEY.to_owned()].into(), finest: Finest::Enterprise };
+    callers.push(Caller { name: "a service key".to_owned(), client: key, standing: Standing::Member(rights) });
+    Ok(callers)
+}
+
+fn member(name: &str, client: Client, role: Role, finest: Finest) -> Caller {
+    let permissions = role.permissions().into_iter().map(|permission| permission.code().to_owned()).collect();
+    Caller { name: name.to_owned(), client, standing: Standing::Member(Rights { role: Some(role), permissions, finest }) }
+}
+
+/// A token of the shop's administrator that is signed with another key, or with ours and over.
+async fn forged(app: &TestApp, home: &Shop<'_>, over: bool) -> Result<String> {
+    let me = home.client.get("/users/me").await?;
+    let session = text(&home.client.get("/auth/sessions").await?["items"][0], "id")?;
+    let (id, secret) = app.jwt_keys().split(',').next().and_then(|key| key.split_once(':')).context("a key")?;
+    let secret = if over { secret.to_owned() } else { secret.chars().rev().collect() };
+    let config = shared::config::JwtKey { id: id.to_owned(), secret: secret.into() };
+    let (session, user) = (session.parse()?, text(&me["user"], "id")?.parse()?);
+    let now = app.clock.now() - if over { chrono::Duration::hours(1) } else { chrono::Duration::zero() };
+    let tokens = api::tokens::Tokens::new(&[config]);
+    let token = tokens.sign(api::tokens::Kind::Access, shared::ids::SessionId(session), shared::ids::UserId(user), now);
+    Ok(token?)
+}
