@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `public` | everybody, signed in or not |
 //! | `signed-in` | every session and every service key |
-//! | `enterprise:member` | every session and service key that acts in an enterprise |
+//! | `person` | every session |
+//! | `enterprise:member` | every session that acts in an enterprise |
 //! | `system:administer` | system administrators |
 //! | `resource:action` | who has the permission, however far it reaches |
 //!
@@ -16,10 +17,10 @@
 //! contract tests name it.
 
 use serde_json::{Map, Value};
-use shared::access::{ADMINISTER_SYSTEM, BELONG_TO_ENTERPRISE, Permission, Recognised};
+use shared::access::{ADMINISTER_SYSTEM, BE_A_PERSON, BELONG_TO_ENTERPRISE, Finest, Permission, Recognised};
 use shared::{Error, Result};
 
-use Needs::{Member, Public, SignedIn, System};
+use Needs::{Everywhere, Member, Person, Public, SignedIn, System};
 use Permission::{
     AcknowledgeAlarms, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageRequests,
     ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels, ReadAlarms, ReadAudit,
@@ -34,12 +35,16 @@ pub enum Needs {
     Public,
     /// Any session or key.
     SignedIn,
-    /// Any session or key in an enterprise.
+    /// Any session: a key signs in nowhere.
+    Person,
+    /// Any session in an enterprise.
     Member,
     /// A system administrator's session.
     System,
     /// One of these permissions.
     OneOf(&'static [Permission]),
+    /// One of these permissions, all over the enterprise.
+    Everywhere(&'static [Permission]),
 }
 
 macro_rules! table {
@@ -63,8 +68,8 @@ table! {
     "login": Public;
     "login_second_factor": Public;
     "refresh": Public;
-    "logout": SignedIn;
-    "logout_everywhere": SignedIn;
+    "logout": Person;
+    "logout_everywhere": Person;
     "list_sessions": Member;
     "end_session": Member;
     "end_other_sessions": Member;
@@ -117,7 +122,8 @@ table! {
     "start_sync": one(&[ManageWildberries]);
     "get_sync_run": one(&[ReadWildberries]);
     "list_warehouses": one(&[ReadStock]);
-    "create_warehouse": one(&[ManageWarehouses]);
+    // A new one is in nobody's reach yet but of those who reach everywhere.
+    "create_warehouse": Everywhere(&[ManageWarehouses]);
     "get_warehouse": one(&[ReadStock]);
     "list_cells": one(&[ReadStock]);
     "add_cells": one(&[ManageWarehouses]);
@@ -175,17 +181,23 @@ impl Needs {
 
     /// Refuses who may not call the operation at all.
     pub fn admit(self, caller: &Recognised) -> Result<()> {
+        let lacks = |permissions: &[Permission]| {
+            Err(Error::Forbidden(permissions.first().map_or("none", |permission| permission.code())))
+        };
         match (self, caller) {
-            (Self::Public | Self::SignedIn, _)
-            | (Self::Member, Recognised::Actor(_))
-            | (Self::System, Recognised::Operator(_)) => Ok(()),
+            (Self::Public | Self::SignedIn, _) | (Self::Person | Self::System, Recognised::Operator(_)) => Ok(()),
+            (Self::Person | Self::Member, Recognised::Actor(actor)) if actor.user_id().is_some() => Ok(()),
+            (Self::Person, Recognised::Actor(_)) => Err(Error::Forbidden(BE_A_PERSON)),
             (Self::System, Recognised::Actor(_)) => Err(Error::Forbidden(ADMINISTER_SYSTEM)),
-            (Self::Member | Self::OneOf(_), Recognised::Operator(_)) => Err(Error::Forbidden(BELONG_TO_ENTERPRISE)),
+            (Self::Member, _) | (Self::OneOf(_) | Self::Everywhere(_), Recognised::Operator(_)) => {
+                Err(Error::Forbidden(BELONG_TO_ENTERPRISE))
+            }
             (Self::OneOf(permissions), Recognised::Actor(actor)) => {
-                if permissions.iter().any(|permission| actor.may(*permission)) {
-                    return Ok(());
-                }
-                Err(Error::Forbidden(permissions.first().map_or("none", |permission| permission.code())))
+                if permissions.iter().any(|permission| actor.may(*permission)) { Ok(()) } else { lacks(permissions) }
+            }
+            (Self::Everywhere(permissions), Recognised::Actor(actor)) => {
+                let everywhere = permissions.iter().any(|permission| actor.reach(*permission).is_everywhere());
+                if everywhere { Ok(()) } else { lacks(permissions) }
             }
         }
     }
@@ -194,18 +206,24 @@ impl Needs {
         match self {
             Self::Public => vec!["public"],
             Self::SignedIn => vec!["signed-in"],
+            Self::Person => vec![BE_A_PERSON],
             Self::Member => vec![BELONG_TO_ENTERPRISE],
             Self::System => vec![ADMINISTER_SYSTEM],
-            Self::OneOf(permissions) => permissions.iter().map(|permission| permission.code()).collect(),
+            Self::OneOf(permissions) | Self::Everywhere(permissions) => {
+                permissions.iter().map(|permission| permission.code()).collect()
+            }
         }
     }
 
     /// Writes it into the operation's part of the document.
     pub fn publish(self, operation: &mut Map<String, Value>) {
         operation.insert("x-permission".to_owned(), self.words().into());
-        if let Self::OneOf(permissions) = self
-            && let Some(finest) = permissions.iter().map(|permission| permission.finest()).max()
-        {
+        let finest = match self {
+            Self::OneOf(permissions) => permissions.iter().map(|permission| permission.finest()).max(),
+            Self::Everywhere(_) => Some(Finest::Enterprise),
+            Self::Public | Self::SignedIn | Self::Person | Self::Member | Self::System => None,
+        };
+        if let Some(finest) = finest {
             operation.insert("x-reach".to_owned(), finest.name().into());
         }
     }

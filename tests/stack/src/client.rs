@@ -146,7 +146,8 @@ impl Client {
         let told = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
-        let (status, mut headers) = (response.status().as_u16(), response.headers().iter().map(told).collect::<Vec<_>>());
+        let (status, mut headers) =
+            (response.status().as_u16(), response.headers().iter().map(told).collect::<Vec<_>>());
         headers.sort();
         Ok(Exchange { status, headers, body: response.bytes().await.with_context(asked)?.to_vec() })
     }

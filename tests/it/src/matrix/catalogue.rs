@@ -1,6 +1,6 @@
 //! What the database knows of itself: whose an id is and what it names, which rows are an enterprise's.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use anyhow::{Context, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -43,7 +43,8 @@ impl Catalogue {
         let columns: Vec<(String, String, String)> = sqlx::query_as(
             "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL)
              FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
-             WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+             WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+               AND a.attnum > 0 AND NOT a.attisdropped
              ORDER BY 1, 2",
         )
         .fetch_all(&mut *connection)
@@ -54,7 +55,7 @@ impl Catalogue {
              CROSS JOIN LATERAL unnest(f.conkey, f.confkey) AS k (mine, theirs)
              JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.mine
              JOIN pg_attribute AS b ON b.attrelid = t.oid AND b.attnum = k.theirs
-             WHERE f.contype = 'f' AND c.relnamespace = 'public'::regnamespace ORDER BY 1, 2, 3, 4",
+             WHERE f.contype = 'f' AND c.relnamespace = 'public'::regnamespace AND NOT c.relispartition ORDER BY 1, 2, 3, 4",
         )
         .fetch_all(&mut *connection)
         .await?;
@@ -89,7 +90,7 @@ impl Catalogue {
     }
 
     /// By what stands before it in the path: `/print-jobs/{id}` is of `print_jobs`, `…/items/{item_id}` of the table that
-    /// ends so and belongs to those.
+    /// ends so and belongs to those, `/audit/{id}` of the one that begins so.
     fn kind_of_path(&self, path: &str, name: &str) -> Option<Kind> {
         let (before, _) = path.split_once(&format!("/{{{name}}}"))?;
         let parent = before.rfind('{').and_then(|from| {
@@ -100,13 +101,16 @@ impl Catalogue {
         let named = (0..words.len()).map(|from| words[from..].join("_").replace('-', "_"));
         let known = named.filter(|table| self.has(table, "id")).map(|table| Kind { table, column: "id".to_owned() });
         known.into_iter().next().or_else(|| {
-            let ending = format!("_{}", words.last()?.replace('-', "_"));
-            let parent = parent?;
-            let of_parent = |table: &&str| {
-                self.references.iter().any(|known| known.from.table == **table && known.to.table == parent.table)
+            let word = words.last()?.replace('-', "_");
+            let (ending, beginning) = (format!("_{word}"), format!("{word}_"));
+            let of_parent = |table: &str, parent: &Kind| {
+                self.references.iter().any(|known| known.from.table == table && known.to.table == parent.table)
             };
-            let tables = self.tables();
-            let table = tables.into_iter().filter(|table| table.ends_with(&ending)).find(of_parent)?;
+            let fits = |table: &&str| match &parent {
+                Some(parent) => table.ends_with(&ending) && of_parent(table, parent),
+                None => table.starts_with(&beginning) && self.has(table, "id") && self.has(table, OWNER),
+            };
+            let table = self.tables().into_iter().find(fits)?;
             Some(Kind { table: table.to_owned(), column: "id".to_owned() })
         })
     }
@@ -121,8 +125,10 @@ impl Catalogue {
             column.extend(letter.to_lowercase());
         }
         if position.form == Form::Number {
-            let known =
-                self.columns.iter().find(|known| known.name == column && known.is_number && self.has(&known.table, OWNER));
+            let known = self
+                .columns
+                .iter()
+                .find(|known| known.name == column && known.is_number && self.has(&known.table, OWNER));
             return known.map(|known| Kind { table: known.table.clone(), column });
         }
         let referring = self.references.iter().filter(|known| known.from.column == column);
@@ -149,7 +155,8 @@ impl Catalogue {
         if !seen.insert(table) {
             return None;
         }
-        let owners = self.references.iter().filter(|known| known.to.table == table && self.has(&known.from.table, OWNER));
+        let owners =
+            self.references.iter().filter(|known| known.to.table == table && self.has(&known.from.table, OWNER));
         let mut named: Vec<_> = owners
             .map(|known| {
                 let Reference { from, to } = known;
@@ -171,9 +178,8 @@ impl Catalogue {
     pub async fn ids(&self, connection: &mut PgConnection, kind: &Kind, enterprise: &str) -> Result<Vec<String>> {
         let Kind { table, column } = kind;
         let scope = self.scope(table).with_context(|| format!("nobody knows whose the rows of {table} are"))?;
-        let query = format!(
-            "SELECT DISTINCT {column}::text FROM {table} WHERE ({scope}) AND {column} IS NOT NULL ORDER BY 1"
-        );
+        let query =
+            format!("SELECT DISTINCT {column}::text FROM {table} WHERE ({scope}) AND {column} IS NOT NULL ORDER BY 1");
         let enterprise: Uuid = enterprise.parse()?;
         sqlx::query_scalar(AssertSqlSafe(query))
             .bind(enterprise)
@@ -194,20 +200,14 @@ impl Catalogue {
         Ok(all)
     }
 
-    /// What an enterprise's rows say, one digest for each table.
-    pub async fn digests(
-        &self,
-        connection: &mut PgConnection,
-        enterprise: &str,
-    ) -> Result<BTreeMap<String, (i64, String)>> {
-        let (mut all, enterprise) = (BTreeMap::new(), enterprise.parse::<Uuid>()?);
+    /// Every row of an enterprise, as text, by table.
+    pub async fn rows(&self, connection: &mut PgConnection, enterprise: &str) -> Result<BTreeSet<(String, String)>> {
+        let (mut all, enterprise) = (BTreeSet::new(), enterprise.parse::<Uuid>()?);
         for table in self.tables() {
             let Some(scope) = self.scope(table) else { continue };
-            let query = format!(
-                "SELECT count(*), coalesce(md5(string_agg(t::text, E'\\n' ORDER BY t::text)), '') FROM {table} AS t WHERE {scope}"
-            );
-            let digest = sqlx::query_as(AssertSqlSafe(query)).bind(enterprise).fetch_one(&mut *connection).await?;
-            all.insert(table.to_owned(), digest);
+            let query = AssertSqlSafe(format!("SELECT t::text FROM {table} AS t WHERE {scope}"));
+            let rows: Vec<String> = sqlx::query_scalar(query).bind(enterprise).fetch_all(&mut *connection).await?;
+            all.extend(rows.into_iter().map(|row| (table.to_owned(), row)));
         }
         Ok(all)
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use anyhow::{Context, Result, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use shared::access::{ADMINISTER_SYSTEM, BELONG_TO_ENTERPRISE, Finest};
+use shared::access::{ADMINISTER_SYSTEM, BE_A_PERSON, BELONG_TO_ENTERPRISE, Finest};
 
 use crate::Act;
 
@@ -21,7 +21,9 @@ pub enum Needs {
     Public,
     /// To be recognised.
     SignedIn,
-    /// To act in an enterprise.
+    /// To have signed in, and not to be a key.
+    Person,
+    /// To have signed in to an enterprise.
     Member,
     /// To run the installation.
     System,
@@ -133,6 +135,7 @@ fn operation(document: &Value, path: &str, method: &str, shown: &Value) -> Resul
         [] => bail!("it does not say who may call it"),
         ["public"] => Needs::Public,
         ["signed-in"] => Needs::SignedIn,
+        [BE_A_PERSON] => Needs::Person,
         [BELONG_TO_ENTERPRISE] => Needs::Member,
         [ADMINISTER_SYSTEM] => Needs::System,
         _ => Needs::OneOf(words.iter().map(|&word| word.to_owned()).collect()),
@@ -246,9 +249,10 @@ impl Ask {
 
     /// Where it goes.
     pub fn address(&self, operation: &Operation) -> String {
-        let path = self.path.iter().fold(operation.path.clone(), |path, (name, value)| {
-            path.replace(&format!("{{{name}}}"), value)
-        });
+        let path = self
+            .path
+            .iter()
+            .fold(operation.path.clone(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
         let query: Vec<_> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) }
     }
@@ -321,8 +325,7 @@ fn put(value: &mut Value, steps: &[String], id: &Value) {
 }
 
 fn list<'a>(value: &'a mut Value, steps: &[String]) -> Option<&'a mut Vec<Value>> {
-    let found = steps.iter().try_fold(value, |value, step| {
-        if step == EACH { value.get_mut(0) } else { value.get_mut(step) }
-    });
+    let found =
+        steps.iter().try_fold(value, |value, step| if step == EACH { value.get_mut(0) } else { value.get_mut(step) });
     found?.as_array_mut()
 }

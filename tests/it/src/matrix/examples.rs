@@ -72,7 +72,8 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             vec![post("/supplies", json!({ "orderIds": orders }))]
         }
         "create_user" => {
-            let body = json!({ "email": address(), "name": name, "password": PASSWORD, "grants": [narrow(shop).await?] });
+            let body =
+                json!({ "email": address(), "name": name, "password": PASSWORD, "grants": [narrow(shop).await?] });
             vec![post("/users", body)]
         }
         "disable_second_factor" => {
@@ -86,6 +87,11 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
         }
         "invite_user" => {
             vec![post("/users/invitations", json!({ "email": address(), "name": name, "role": "viewer" }))]
+        }
+        "link_warehouse" => {
+            let theirs = shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].clone();
+            let path = format!("/wildberries/accounts/{}/warehouses/{theirs}", shop.account);
+            vec![act(Method::PUT, path, json!({ "warehouseId": shop.warehouse }))]
         }
         "login" => {
             let (email, enterprise) = (somebody(shop).await?.email, enterprise_of(&shop.client).await?);

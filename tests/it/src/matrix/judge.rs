@@ -16,7 +16,8 @@ pub fn differ(one: &Exchange, other: &Exchange) -> Option<String> {
         return Some(format!("{} and {}: {} / {}", one.status, other.status, words(one), words(other)));
     }
     let telling = |exchange: &Exchange| -> Vec<_> {
-        let lasts = |(name, _): &&(String, String)| !PASSING.contains(&name.as_str()) && !name.starts_with("ratelimit-");
+        let lasts =
+            |(name, _): &&(String, String)| !PASSING.contains(&name.as_str()) && !name.starts_with("ratelimit-");
         exchange.headers.iter().filter(lasts).cloned().collect()
     };
     let (headers, others) = (telling(one), telling(other));
@@ -39,18 +40,15 @@ pub fn is_not(answer: &Exchange, status: u16, code: &str) -> Option<String> {
 pub fn names_not(answer: &Exchange, position: &Position) -> Option<String> {
     let problem = json(answer);
     let field = problem["field"].as_str().unwrap_or_default();
-    let last = match &position.place {
-        Place::Path | Place::Query => position.name.as_str(),
-        Place::Body(_) => position.name.as_str(),
-    };
     let fits = (400..500).contains(&answer.status) && ![401, 403, 404].contains(&answer.status);
-    let named = field.split(['.', '[']).any(|part| part == last);
+    let named = matches!(position.place, Place::Body(_)) || field.split(['.', '[']).any(|part| part == position.name);
     (!fits || !named).then(|| format!("what is wrong should be named, it answered {}", brief(answer)))
 }
 
 /// Whether what may be done to one's own is refused as if it might not, or fails.
-pub fn shuts_out(answer: &Exchange) -> Option<String> {
-    let shut = [400, 401, 403, 404, 405, 415, 429].contains(&answer.status) || answer.status >= 500;
+pub fn shuts_out(operation: &Operation, answer: &Exchange) -> Option<String> {
+    let failed = answer.status >= 500 && !operation.statuses.contains(&answer.status.to_string());
+    let shut = failed || [400, 401, 403, 404, 405, 415, 429].contains(&answer.status);
     shut.then(|| format!("it may be done and answered {}", brief(answer)))
 }
 
@@ -60,12 +58,12 @@ pub fn is_outside(operation: &Operation, answer: &Exchange) -> Option<String> {
     if !operation.statuses.iter().any(|status| *status == answer.status.to_string() || *status == range) {
         return Some(format!("the document knows no {}", answer.status));
     }
-    // What is watched by monitors answers 503 in words of its own.
-    if answer.status >= 500 && operation.statuses.iter().all(|status| status != "503") {
-        return Some(format!("it failed: {}", brief(answer)));
-    }
-    if answer.status < 400 {
+    // What monitors watch says 503 in words of its own.
+    if answer.status < 400 || operation.statuses.contains(&answer.status.to_string()) {
         return None;
+    }
+    if answer.status >= 500 {
+        return Some(format!("it failed: {}", brief(answer)));
     }
     let header = |name: &str| answer.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let problem = json(answer);
@@ -87,7 +85,8 @@ fn uuids(text: &str) -> impl Iterator<Item = &str> {
     let bytes = text.as_bytes();
     let dashed = move |from: usize| [8, 13, 18, 23].iter().all(|dash| bytes.get(from + dash) == Some(&b'-'));
     let first = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'-').map(|(at, _)| at);
-    first.filter_map(move |at| at.checked_sub(8).filter(|from| dashed(*from)).and_then(|from| text.get(from..from + 36)))
+    first
+        .filter_map(move |at| at.checked_sub(8).filter(|from| dashed(*from)).and_then(|from| text.get(from..from + 36)))
 }
 
 fn json(answer: &Exchange) -> Value {

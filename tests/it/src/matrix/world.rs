@@ -14,7 +14,7 @@ use stack::client::text;
 use wildberries::TokenSpec;
 
 use super::catalogue::{Catalogue, Kind};
-use super::document::{Needs, Operation};
+use super::document::{Needs, Operation, Position};
 use crate::people::enterprise_of;
 use crate::{Person, Reach, Shop, TestApp};
 
@@ -62,10 +62,10 @@ impl Caller {
         match (&operation.needs, &self.standing) {
             (Needs::Public, _) => true,
             (_, Standing::Unknown) => false,
-            (Needs::SignedIn, _) => true,
-            (needs, Standing::Operator) => *needs == Needs::System,
-            (Needs::System, _) => false,
-            (Needs::Member, _) | (Needs::OneOf(_), Standing::Stranger) => true,
+            (Needs::SignedIn, _) | (Needs::System | Needs::Person, Standing::Operator) => true,
+            (_, Standing::Operator) | (Needs::System, _) => false,
+            (Needs::Person | Needs::Member, Standing::Member(rights)) => rights.role.is_some(),
+            (Needs::Person | Needs::Member | Needs::OneOf(_), Standing::Stranger) => true,
             (Needs::OneOf(permissions), Standing::Member(rights)) => {
                 operation.finest >= rights.finest
                     && permissions.iter().any(|permission| rights.permissions.contains(permission))
@@ -87,6 +87,8 @@ pub struct World<'a> {
     pub home: Shop<'a>,
     /// Its id.
     pub home_id: String,
+    /// Who runs the second enterprise.
+    pub stranger: String,
     /// The ids of the two that must not be touched nor seen.
     pub others: [String; 2],
     /// One with nothing in it.
@@ -99,6 +101,8 @@ pub struct World<'a> {
     pub catalogue: Catalogue,
     /// Ids of the first enterprise that are in its second warehouse.
     beyond: BTreeMap<Kind, String>,
+    /// The oldest of each kind that the first enterprise and the others have.
+    ids: BTreeMap<Kind, [String; 3]>,
     /// Every UUID of the first enterprise as it was found.
     pub home_uuids: HashSet<String>,
     /// Every UUID of the others.
@@ -125,7 +129,8 @@ impl<'a> World<'a> {
     /// Arranges it, and looks that nothing is missing which an operation asks for.
     pub async fn arrange(app: &'a TestApp, operations: &[Operation]) -> Result<Self> {
         let soon = TokenSpec { expires_at: Some(app.clock.now() + chrono::Duration::days(5)), ..TokenSpec::default() };
-        let (home, other, closed) = (app.shop_with(&soon).await?, app.shop_with(&soon).await?, app.shop_with(&soon).await?);
+        let (home, other, closed) =
+            (app.shop_with(&soon).await?, app.shop_with(&soon).await?, app.shop_with(&soon).await?);
         for shop in [&home, &other, &closed] {
             furnish(shop).await?;
             people(app, shop).await?;
@@ -143,6 +148,7 @@ impl<'a> World<'a> {
             callers: callers(app, &home, &picker).await?,
             spare: enterprise_of(&app.enterprise("Запасная").await?).await?,
             picker: picker.id.clone(),
+            stranger: text(&other.client.get("/users/me").await?["user"], "id")?,
             home_uuids: HashSet::new(),
             other_uuids: HashSet::new(),
             app,
@@ -151,6 +157,7 @@ impl<'a> World<'a> {
             others,
             catalogue,
             beyond,
+            ids: BTreeMap::new(),
         };
         world.callers.push(Caller {
             name: "an administrator of another enterprise".to_owned(),
@@ -171,14 +178,24 @@ impl<'a> World<'a> {
             world.other_uuids.extend(world.catalogue.uuids(&mut admin, id).await?);
         }
         ensure!(world.home_uuids.is_disjoint(&world.other_uuids), "something belongs to two enterprises");
-        for operation in operations {
-            for position in &operation.positions {
-                let Some(kind) = world.catalogue.kind(operation, position) else { continue };
-                for enterprise in [&world.home_id, &world.others[0], &world.others[1]] {
-                    let ids = world.catalogue.ids(&mut admin, &kind, enterprise).await?;
-                    ensure!(!ids.is_empty(), "{} asks for {position}, and an enterprise has no row in {}", operation.id, kind.table);
-                }
+        for (operation, position) in operations
+            .iter()
+            .flat_map(|operation| operation.positions.iter().map(move |position| (operation, position)))
+        {
+            let Some(kind) = world.catalogue.kind(operation, position) else { continue };
+            if world.ids.contains_key(&kind) {
+                continue;
             }
+            let mut first = Vec::new();
+            for enterprise in [&world.home_id, &world.others[0], &world.others[1]] {
+                let ids = world.catalogue.ids(&mut admin, &kind, enterprise).await?;
+                let nothing =
+                    || format!("{} asks for {position}, and an enterprise has no row in {}", operation.id, kind.table);
+                first.push(ids.into_iter().next().with_context(nothing)?);
+            }
+            let first = <[String; 3]>::try_from(first).ok().context("three enterprises")?;
+            ensure!(first[0] != first[1] && first[0] != first[2], "{} names nobody's", kind.table);
+            world.ids.insert(kind, first);
         }
         Ok(world)
     }
@@ -192,6 +209,11 @@ impl<'a> World<'a> {
             .await
             .context("handing over")?;
         Ok(())
+    }
+
+    /// What the first enterprise and the others have of what this place names; absent where it is nobody's.
+    pub fn ids(&self, operation: &Operation, position: &Position) -> Option<&[String; 3]> {
+        self.ids.get(&self.catalogue.kind(operation, position)?)
     }
 
     /// One of this kind that the first enterprise has in its second warehouse, if it lies in one.
@@ -244,7 +266,10 @@ async fn beyond(
     let mut beyond = BTreeMap::new();
     for (kind, before) in kinds.into_iter().zip(before) {
         let now = catalogue.ids(&mut admin, &kind, enterprise).await?;
-        let new = now.into_iter().find(|id| !before.contains(id)).with_context(|| format!("nothing new in {}", kind.table))?;
+        let new = now
+            .into_iter()
+            .find(|id| !before.contains(id))
+            .with_context(|| format!("nothing new in {}", kind.table))?;
         beyond.insert(kind, new);
     }
     for theirs in home.client.get("/wildberries/warehouses").await?["items"].as_array().context("a list")? {
@@ -266,7 +291,10 @@ async fn callers(app: &TestApp, home: &Shop<'_>, picker: &Person) -> Result<Vec<
         unknown("a token that is none", nobody.with_token(Some("a.b.c"))),
         unknown("a token that another key signed", nobody.with_token(Some(&forged(app, home, false).await?))),
         unknown("a token that is over", nobody.with_token(Some(&forged(app, home, true).await?))),
-        unknown("a key that was never made", nobody.with_token(Some(&format!("wbk_{}", URL_SAFE_NO_PAD.encode([7; 48]))))),
+        unknown(
+            "a key that was never made",
+            nobody.with_token(Some(&format!("wbk_{}", URL_SAFE_NO_PAD.encode([7; 48])))),
+        ),
     ];
     let gone = app.person(boss, "administrator", Reach::Enterprise).await?;
     gone.client.post("/auth/logout", json!({})).await?;
@@ -293,7 +321,11 @@ async fn callers(app: &TestApp, home: &Shop<'_>, picker: &Person) -> Result<Vec<
 
 fn member(name: &str, client: Client, role: Role, finest: Finest) -> Caller {
     let permissions = role.permissions().into_iter().map(|permission| permission.code().to_owned()).collect();
-    Caller { name: name.to_owned(), client, standing: Standing::Member(Rights { role: Some(role), permissions, finest }) }
+    Caller {
+        name: name.to_owned(),
+        client,
+        standing: Standing::Member(Rights { role: Some(role), permissions, finest }),
+    }
 }
 
 /// A token of the shop's administrator that is signed with another key, or with ours and over.

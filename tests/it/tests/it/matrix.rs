@@ -12,6 +12,7 @@ fn document() -> Result<Value> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_may_what_the_document_says_and_no_enterprise_sees_another() -> Result<()> {
     let app = TestApp::start().await?;
+    let begun = std::time::Instant::now();
     let (size, faults) = Matrix::over(&app, operations(&document()?)?).await?.walk().await?;
     let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
     let line = format!(
@@ -22,6 +23,7 @@ async fn everybody_may_what_the_document_says_and_no_enterprise_sees_another() -
         faults.len()
     );
     println!("{line}");
+    eprintln!("{:?}", begun.elapsed());
     assert!(faults.is_empty(), "{line}\n{}", faults.join("\n"));
     Ok(())
 }
