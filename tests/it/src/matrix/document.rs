@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use jsonschema::{Draft, Validator};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use shared::access::{ADMINISTER_SYSTEM, BE_A_PERSON, BELONG_TO_ENTERPRISE, Finest};
@@ -46,8 +48,8 @@ pub struct Operation {
     pub finest: Finest,
     /// Where ids stand.
     pub positions: Vec<Position>,
-    /// The statuses that it says it answers.
-    pub statuses: Vec<String>,
+    /// What it says it answers, by status; absent: nothing but the status.
+    pub shapes: BTreeMap<String, Option<Arc<Validator>>>,
     /// What must be in its query besides ids, with values that are allowed.
     required: BTreeMap<String, String>,
 }
@@ -113,6 +115,27 @@ impl Position {
     }
 }
 
+impl Operation {
+    /// Whether its path is of one thing.
+    pub fn names_one(&self) -> bool {
+        self.positions.iter().any(|position| position.place == Place::Path)
+    }
+
+    /// What is wrong with this body of an answer, if the document has it otherwise.
+    pub fn unfit(&self, status: u16, body: &[u8]) -> Option<String> {
+        let shape = self.shapes.get(&status.to_string()).or_else(|| self.shapes.get(&format!("{}XX", status / 100)))?;
+        let wrong = match (shape, serde_json::from_slice(body)) {
+            (None, _) => (!body.is_empty()).then(|| "there should be no body".to_owned())?,
+            (Some(_), Err(error)) => error.to_string(),
+            (Some(shape), Ok(body)) => {
+                let error = shape.validate(&body).err()?;
+                format!("{}: {error}", error.instance_path)
+            }
+        };
+        Some(wrong)
+    }
+}
+
 /// Every operation of the document. One that does not say who may call it is an error.
 pub fn operations(document: &Value) -> Result<Vec<Operation>> {
     let mut operations = Vec::new();
@@ -167,9 +190,20 @@ fn operation(document: &Value, path: &str, method: &str, shown: &Value) -> Resul
     for content in shown["requestBody"]["content"].as_object().into_iter().flat_map(Map::values) {
         within(document, &content["schema"], &mut Vec::new(), &mut positions);
     }
-    let statuses = shown["responses"].as_object().context("it has no answers")?.keys().cloned().collect();
+    let mut shapes = BTreeMap::new();
+    for (status, answer) in shown["responses"].as_object().context("it has no answers")? {
+        let content = answer["content"].as_object().into_iter().flat_map(Map::values).next();
+        let shape = content.map(|content| shape(document, &content["schema"])).transpose()?;
+        shapes.insert(status.clone(), shape.map(Arc::new));
+    }
     let method = method.to_uppercase().parse()?;
-    Ok(Operation { id, method, path: path.to_owned(), needs, finest, positions, statuses, required })
+    Ok(Operation { id, method, path: path.to_owned(), needs, finest, positions, shapes, required })
+}
+
+fn shape(document: &Value, schema: &Value) -> Result<Validator> {
+    let root = json!({ "allOf": [schema], "components": document["components"] });
+    let options = jsonschema::options().with_draft(Draft::Draft4).should_validate_formats(true).build(&root);
+    options.map_err(|error| anyhow::anyhow!("{error}"))
 }
 
 fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {

@@ -94,15 +94,15 @@ pub struct Matrix<'a> {
     operations: Vec<Operation>,
     cases: usize,
     faults: Vec<Fault>,
-    /// Places of ids that an own case has come to.
-    reached: BTreeSet<(String, Position)>,
+    /// Operations that somebody was let do with their own, and the places where an id stood then.
+    worked: BTreeSet<(String, Option<Position>)>,
 }
 
 impl<'a> Matrix<'a> {
     /// Arranges everything and asks nothing yet.
     pub async fn over(app: &'a TestApp, operations: Vec<Operation>) -> Result<Self> {
         let world = World::arrange(app, &operations).await?;
-        Ok(Self { world, operations, cases: 0, faults: Vec::new(), reached: BTreeSet::new() })
+        Ok(Self { world, operations, cases: 0, faults: Vec::new(), worked: BTreeSet::new() })
     }
 
     /// Asks everything; answers with how much that was, and what was wrong.
@@ -122,16 +122,20 @@ impl<'a> Matrix<'a> {
                 })
                 .collect::<Vec<_>>(),
         );
-        for operation in &self.operations {
-            // What is open to everybody has nobody whose it would be.
-            for position in operation.positions.iter().filter(|_| operation.needs != Needs::Public) {
-                if !self.reached.contains(&(operation.id.clone(), position.clone())) {
-                    let what =
-                        format!("no example that works names {position}: write one in tests/it/src/matrix/examples.rs");
-                    self.faults.push(Fault { operation: operation.id.clone(), caller: "nobody".to_owned(), what });
-                }
-            }
-        }
+        let unproved = self.operations.iter().flat_map(|operation| {
+            let places = operation.positions.iter().map(Some).chain([None]);
+            let unproved = places.filter(|place| !self.worked.contains(&(operation.id.clone(), place.cloned())));
+            unproved.map(|place| Fault {
+                operation: operation.id.clone(),
+                caller: "everybody".to_owned(),
+                what: format!(
+                    "no example works{}: write one in tests/it/src/matrix/examples.rs",
+                    place.map_or_else(String::new, |place| format!(" that names {place}"))
+                ),
+            })
+        });
+        let unproved: Vec<_> = unproved.collect();
+        self.faults.extend(unproved);
         let size = Size { operations: self.operations.len(), callers: self.world.callers.len(), cases: self.cases };
         Ok((size, self.faults))
     }
@@ -160,7 +164,9 @@ impl<'a> Matrix<'a> {
             let wanted = match (&operation.needs, &caller.standing) {
                 // Who is signed in has no need of what is open to everybody.
                 (Needs::Public, _) => index == 0,
-                (_, Standing::Unknown | Standing::Stranger) => false,
+                (_, Standing::Unknown) => false,
+                // Lists of their own must not have anything of the first enterprise.
+                (_, Standing::Stranger) => operation.method == Method::GET && !operation.names_one(),
                 _ => caller.is_admitted(operation),
             };
             if wanted {
@@ -333,7 +339,7 @@ impl<'a> Matrix<'a> {
         let personal = matches!(operation.needs, Needs::SignedIn | Needs::Person | Needs::Member);
         if operation.method != Method::GET
             && personal
-            && let Some(shop) = self.world.double(&self.world.callers[index]).await?
+            && let Some(shop) = self.world.double(index).await?
         {
             client = shop.client.clone();
             let acts = examples::of(&shop, &operation.id).await?;
@@ -359,9 +365,9 @@ impl<'a> Matrix<'a> {
                 self.tells(operation, caller, &asked, &answer),
             ];
             faults.extend(found.into_iter().flatten().map(|what| format!("own, example {which}: {what}")));
-            if answer.status < 400 {
-                let positions = operation.positions.iter().filter(|position| asked.has(position));
-                self.reached.extend(positions.map(|position| (operation.id.clone(), position.clone())));
+            if answer.status < 400 || operation.shapes.contains_key(&answer.status.to_string()) {
+                let places = operation.positions.iter().filter(|position| asked.has(position)).cloned().map(Some);
+                self.worked.extend(places.chain([None]).map(|place| (operation.id.clone(), place)));
             }
         }
         if !let_in && faults.is_empty() {
