@@ -189,8 +189,8 @@ impl Catalogue {
     }
 
     /// Every UUID that an enterprise's rows have anywhere.
-    pub async fn uuids(&self, connection: &mut PgConnection, enterprise: &str) -> Result<HashSet<String>> {
-        let mut all = HashSet::new();
+    pub async fn uuids(&self, connection: &mut PgConnection, enterprise: &str) -> Result<BTreeSet<String>> {
+        let mut all = BTreeSet::new();
         for column in self.columns.iter().filter(|column| column.is_uuid) {
             if self.scope(&column.table).is_some() {
                 let kind = Kind { table: column.table.clone(), column: column.name.clone() };

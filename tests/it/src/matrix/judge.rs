@@ -1,6 +1,6 @@
 //! What must be true of answers, whoever asked for what: small questions with an answer in words.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 use stack::client::Exchange;
@@ -78,7 +78,7 @@ pub fn is_outside(operation: &Operation, answer: &Exchange) -> Option<String> {
 }
 
 /// An id of others that the answer tells and the question did not.
-pub fn tells(answer: &Exchange, asked: &str, theirs: &HashSet<String>) -> Option<String> {
+pub fn tells(answer: &Exchange, asked: &str, theirs: &BTreeSet<String>) -> Option<String> {
     let text = String::from_utf8_lossy(&answer.body);
     let told = uuids(&text).find(|id| theirs.contains(*id) && !asked.contains(*id))?;
     Some(format!("it tells {told}, which is others': {}", words(answer)))

@@ -13,10 +13,13 @@
 //! reaches one warehouse or their own requests also what lies in another warehouse. No answer tells an id of others, none is
 //! outside the document, and in the end no row of the others has changed.
 
+mod ask;
+mod callers;
 mod catalogue;
 mod document;
 mod examples;
 pub mod judge;
+mod rows;
 mod world;
 
 use std::collections::BTreeSet;
@@ -25,14 +28,17 @@ use std::fmt;
 use anyhow::{Context, Result};
 use futures::StreamExt;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 use stack::Client;
 use stack::client::Exchange;
 
 use crate::{Act, TestApp};
-pub use catalogue::Catalogue;
-pub use document::{Ask, Form, Needs, Operation, Place, Position, operations};
-pub use world::{Caller, Standing, World};
+use ask::Ask;
+use callers::{Caller, Standing};
+use document::{Needs, Place, Position};
+pub use document::{Operation, operations};
+use rows::{Due, Row};
+use world::World;
 
 /// Under which request id everything is asked.
 const REQUEST: &str = "the-matrix";
@@ -65,27 +71,6 @@ pub struct Size {
     pub callers: usize,
     /// Questions.
     pub cases: usize,
-}
-
-/// Questions of one caller whose answers must be the same.
-struct Row<'a> {
-    caller: &'a Caller,
-    /// What each answer must be.
-    due: Due,
-    /// In words, and the question.
-    cells: Vec<(String, Ask)>,
-}
-
-/// What must be true of every answer of a row.
-enum Due {
-    /// This refusal.
-    Refusal(u16, &'static str),
-    /// That there is nothing of this id.
-    Nothing,
-    /// Anything, as long as it is the same.
-    Same,
-    /// That the value at this place is none.
-    Named(Position),
 }
 
 /// The whole walk.
@@ -204,94 +189,18 @@ impl<'a> Matrix<'a> {
         Ok(std::iter::once(plain).chain(named).collect())
     }
 
-    /// Asks what nobody may be answered.
+    /// Asks what nobody is answered.
     async fn refusals(&mut self, operation: &Operation, examples: &[Ask]) -> Result<()> {
-        let mut rows = Vec::new();
-        for example in examples {
-            let places: Vec<_> = operation.positions.iter().filter(|position| example.has(position)).collect();
-            let mut cells = Vec::new();
-            let mut nowhere = example.clone();
-            for &position in &places {
-                let known = self.world.ids(operation, position);
-                let named = |id: &String| (format!("others' {position}"), position.value(id));
-                let others: Vec<_> = known.iter().flat_map(|ids| ids[1..].iter().map(named)).collect();
-                let missing = missing(position);
-                nowhere = nowhere.with(position, &missing);
-                let beyond = self.world.catalogue.kind(operation, position).and_then(|kind| self.world.beyond(&kind));
-                let beyond = beyond.map(|id| (format!("{position} out of reach"), position.value(id)));
-                for caller in self.world.callers.iter().filter(|caller| self.asks(caller, operation)) {
-                    if known.is_none() || matches!(caller.standing, Standing::Operator | Standing::Stranger) {
-                        continue;
-                    }
-                    let beyond = beyond.iter().filter(|_| caller.is_narrow());
-                    let named = std::iter::once((format!("missing {position}"), missing.clone()));
-                    let named: Vec<_> = named.chain(others.iter().chain(beyond).cloned()).collect();
-                    let due = if position.place == Place::Path { Due::Nothing } else { Due::Same };
-                    if position.is_listed() {
-                        let behind = named
-                            .iter()
-                            .map(|(word, id)| (format!("{word} behind an own one"), example.with_also(position, id)));
-                        rows.push(Row { caller, due: Due::Same, cells: behind.collect() });
-                    }
-                    let cells = named.into_iter().map(|(word, id)| (word, example.with(position, &id))).collect();
-                    rows.push(Row { caller, due, cells });
-                }
-                cells.extend(others.iter().map(|(word, id)| (word.clone(), example.with(position, id))));
-                cells.push((format!("missing {position}"), example.with(position, &missing)));
-                let malformed = example.with(position, &position.malformed());
-                cells.push((format!("malformed {position}"), malformed.clone()));
-                for caller in self.world.callers.iter().filter(|caller| self.asks(caller, operation)) {
-                    let cells = vec![(format!("malformed {position}"), malformed.clone())];
-                    rows.push(Row { caller, due: Due::Named(position.clone()), cells });
-                }
-            }
-            cells.push(("own".to_owned(), example.clone()));
-            if example.body().is_some() {
-                cells.push(("no body".to_owned(), example.without_body()));
-            }
-            for caller in self.world.callers.iter().filter(|caller| !caller.is_admitted(operation)) {
-                let (status, code) = match caller.standing {
-                    Standing::Unknown => (401, "unauthenticated"),
-                    _ => (403, "forbidden"),
-                };
-                rows.push(Row { caller, due: Due::Refusal(status, code), cells: cells.clone() });
-            }
-            // To a stranger the first enterprise is the other one.
-            for caller in self.world.callers.iter().filter(|caller| caller.is_admitted(operation)) {
-                if matches!(caller.standing, Standing::Stranger)
-                    && !places.is_empty()
-                    && operation.needs != Needs::Public
-                {
-                    let due = if places.iter().any(|position| position.place == Place::Path) {
-                        Due::Nothing
-                    } else {
-                        Due::Same
-                    };
-                    let cells =
-                        vec![("missing ids".to_owned(), nowhere.clone()), ("others' ids".to_owned(), example.clone())];
-                    rows.push(Row { caller, due, cells });
-                }
-            }
-        }
-        let asked: Vec<_> =
-            futures::stream::iter(rows.into_iter().map(|row| ask(operation, row))).buffered(AT_ONCE).collect().await;
+        let rows = examples.iter().flat_map(|example| rows::of(&self.world, operation, example));
+        let asked = futures::stream::iter(rows.map(|row| ask_row(operation, row))).buffered(AT_ONCE);
         let mut faults = Vec::new();
-        for answered in asked {
+        for answered in asked.collect::<Vec<_>>().await {
             let (row, answers) = answered?;
             self.cases += answers.len();
             faults.extend(self.judge(operation, &row, &answers));
         }
         self.faults.extend(faults);
         Ok(())
-    }
-
-    /// Whether a caller is among those whose ids are looked at: whoever is let in, and where all are let in, nobody in
-    /// particular.
-    fn asks(&self, caller: &Caller, operation: &Operation) -> bool {
-        match operation.needs {
-            Needs::Public => caller.name == self.world.callers[0].name,
-            _ => caller.is_admitted(operation),
-        }
     }
 
     fn judge(&self, operation: &Operation, row: &Row<'_>, answers: &[Exchange]) -> Vec<Fault> {
@@ -326,9 +235,8 @@ impl<'a> Matrix<'a> {
             // Which enterprises there are is what they are for.
             Standing::Operator => None,
             Standing::Stranger => judge::tells(answer, &asked, &self.world.home_uuids),
-            Standing::Member(_) => judge::tells(answer, &asked, &self.world.other_uuids),
-            // Where nobody is signed in, the password says whose one's own is.
-            Standing::Unknown => judge::tells(answer, &asked, &self.world.other_uuids),
+            // To who is not signed in a password may tell their own.
+            Standing::Member(_) | Standing::Unknown => judge::tells(answer, &asked, &self.world.other_uuids),
         }
     }
 
@@ -380,7 +288,7 @@ impl<'a> Matrix<'a> {
     }
 }
 
-async fn ask<'a>(operation: &Operation, row: Row<'a>) -> Result<(Row<'a>, Vec<Exchange>)> {
+async fn ask_row<'a>(operation: &Operation, row: Row<'a>) -> Result<(Row<'a>, Vec<Exchange>)> {
     let mut answers = Vec::new();
     for (_, question) in &row.cells {
         answers.push(exchange(&row.caller.client, operation, question).await?);
@@ -390,12 +298,4 @@ async fn ask<'a>(operation: &Operation, row: Row<'a>) -> Result<(Row<'a>, Vec<Ex
 
 async fn exchange(client: &Client, operation: &Operation, ask: &Ask) -> Result<Exchange> {
     client.exchange(operation.method.clone(), &ask.address(operation), ask.body().as_ref(), REQUEST).await
-}
-
-/// An id that nothing has.
-fn missing(position: &Position) -> Value {
-    match position.form {
-        Form::Uuid => json!(shared::ids::JobId::new().to_string()),
-        Form::Number => json!(4_000_000_000_000_i64 + i64::from(rand::random::<u32>())),
-    }
 }

@@ -1,83 +1,23 @@
-//! Three enterprises that have one of everything, and everybody who might ask: of the first one in every role and reach,
-//! of the second one, of the third one, which is suspended, and of none.
+//! Three enterprises that have one of everything; the third one is suspended.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use shared::access::{Finest, Role};
 use shared::accounts::WatchTokens;
-use stack::Client;
 use stack::client::text;
 use wildberries::TokenSpec;
 
+use super::callers::{Caller, KEY, Rights, Standing, of_home, unknown};
 use super::catalogue::{Catalogue, Kind};
-use super::document::{Needs, Operation, Position};
+use super::document::{Operation, Position};
 use crate::people::enterprise_of;
 use crate::{Person, Reach, Shop, TestApp};
 
-/// What a service key of the matrix may do.
-const KEY: &str = "orders:read";
 /// What lies in a warehouse, and so is out of reach for whoever reaches another one only.
 const IN_A_WAREHOUSE: [&str; 7] =
     ["cells", "orders", "print_items", "print_jobs", "requests", "supplies", "warehouses"];
-
-/// Somebody who asks.
-pub struct Caller {
-    /// In words.
-    pub name: String,
-    /// With their token.
-    pub client: Client,
-    /// What they are.
-    pub standing: Standing,
-}
-
-/// What somebody is.
-pub enum Standing {
-    /// Not recognised.
-    Unknown,
-    /// Runs the installation.
-    Operator,
-    /// Belongs to the first enterprise.
-    Member(Rights),
-    /// Belongs to the second one, and may do everything there.
-    Stranger,
-}
-
-/// What somebody may do, and how far.
-pub struct Rights {
-    /// In which role; absent for a service key.
-    pub role: Option<Role>,
-    /// What.
-    permissions: BTreeSet<String>,
-    /// How far.
-    pub finest: Finest,
-}
-
-impl Caller {
-    /// Whether the document lets them in.
-    pub fn is_admitted(&self, operation: &Operation) -> bool {
-        match (&operation.needs, &self.standing) {
-            (Needs::Public, _) => true,
-            (_, Standing::Unknown) => false,
-            (Needs::SignedIn, _) | (Needs::System | Needs::Person, Standing::Operator) => true,
-            (_, Standing::Operator) | (Needs::System, _) => false,
-            (Needs::Person | Needs::Member, Standing::Member(rights)) => rights.role.is_some(),
-            (Needs::Person | Needs::Member | Needs::OneOf(_), Standing::Stranger) => true,
-            (Needs::OneOf(permissions), Standing::Member(rights)) => {
-                operation.finest >= rights.finest
-                    && permissions.iter().any(|permission| rights.permissions.contains(permission))
-            }
-        }
-    }
-
-    /// Whether parts of their own enterprise are out of their reach.
-    pub fn is_narrow(&self) -> bool {
-        matches!(&self.standing, Standing::Member(rights) if rights.finest > Finest::Enterprise)
-    }
-}
 
 /// Everything that is asked for, and everybody who asks.
 pub struct World<'a> {
@@ -91,8 +31,6 @@ pub struct World<'a> {
     pub stranger: String,
     /// The ids of the two that must not be touched nor seen.
     pub others: [String; 2],
-    /// One with nothing in it.
-    pub spare: String,
     /// Everybody.
     pub callers: Vec<Caller>,
     /// Who has requests of their own.
@@ -106,9 +44,9 @@ pub struct World<'a> {
     /// The oldest of each kind that the first enterprise and the others have.
     ids: BTreeMap<Kind, [String; 3]>,
     /// Every UUID of the first enterprise as it was found.
-    pub home_uuids: HashSet<String>,
+    pub home_uuids: BTreeSet<String>,
     /// Every UUID of the others.
-    pub other_uuids: HashSet<String>,
+    pub other_uuids: BTreeSet<String>,
 }
 
 /// One of everything: what is asked for by id must be there to be found.
@@ -147,12 +85,11 @@ impl<'a> World<'a> {
 
         let picker = app.person(&home.client, "picker", Reach::Own).await?;
         let mut world = Self {
-            callers: callers(app, &home, &picker).await?,
-            spare: enterprise_of(&app.enterprise("Запасная").await?).await?,
+            callers: of_home(app, &home, &picker).await?,
             picker: picker.id.clone(),
             stranger: text(&other.client.get("/users/me").await?["user"], "id")?,
-            home_uuids: HashSet::new(),
-            other_uuids: HashSet::new(),
+            home_uuids: BTreeSet::new(),
+            other_uuids: BTreeSet::new(),
             app,
             home,
             home_id,
@@ -219,9 +156,9 @@ impl<'a> World<'a> {
         self.ids.get(&self.catalogue.kind(operation, position)?)
     }
 
-    /// One of this kind that the first enterprise has in its second warehouse, if it lies in one.
-    pub fn beyond(&self, kind: &Kind) -> Option<&String> {
-        self.beyond.get(kind)
+    /// What the first enterprise has in its second warehouse of what this place names, if that lies in one.
+    pub fn beyond(&self, operation: &Operation, position: &Position) -> Option<&String> {
+        self.beyond.get(&self.catalogue.kind(operation, position)?)
     }
 
     /// The first shop in the hands of an administrator who is not among those who ask.
@@ -288,67 +225,4 @@ async fn beyond(
         home.client.put(&path, json!({ "warehouseId": home.warehouse })).await?;
     }
     Ok(beyond)
-}
-
-fn unknown(name: &str, client: Client) -> Caller {
-    Caller { name: name.to_owned(), client, standing: Standing::Unknown }
-}
-
-async fn callers(app: &TestApp, home: &Shop<'_>, picker: &Person) -> Result<Vec<Caller>> {
-    let boss = &home.client;
-    let nobody = Client::new(&app.url)?;
-    let mut callers = vec![
-        unknown("nobody", nobody.clone()),
-        unknown("a token that is none", nobody.with_token(Some("a.b.c"))),
-        unknown("a token that another key signed", nobody.with_token(Some(&forged(app, home, false).await?))),
-        unknown("a token that is over", nobody.with_token(Some(&forged(app, home, true).await?))),
-        unknown(
-            "a key that was never made",
-            nobody.with_token(Some(&format!("wbk_{}", URL_SAFE_NO_PAD.encode([7; 48])))),
-        ),
-    ];
-    let gone = app.person(boss, "administrator", Reach::Enterprise).await?;
-    gone.client.post("/auth/logout", json!({})).await?;
-    callers.push(unknown("who signed out", gone.client));
-    let removed = app.person(boss, "administrator", Reach::Enterprise).await?;
-    boss.delete(&format!("/users/{}", removed.id)).await?;
-    callers.push(unknown("who belongs to no enterprise any more", removed.client));
-
-    for role in Role::ALL {
-        let client = app.person(boss, role.name(), Reach::Enterprise).await?.client;
-        callers.push(member(&format!("{}, all over the enterprise", role.name()), client, role, Finest::Enterprise));
-    }
-    let warehouses = [home.warehouse.as_str()];
-    for role in [Role::Manager, Role::Storekeeper] {
-        let client = app.person(boss, role.name(), Reach::Warehouses(&warehouses)).await?.client;
-        callers.push(member(&format!("{} of one warehouse", role.name()), client, role, Finest::Warehouses));
-    }
-    callers.push(member("picker of their own requests", picker.client.clone(), Role::Picker, Finest::Own));
-    let (_, key) = app.key(boss, json!({ "name": "Выгрузка", "permissions": [KEY] })).await?;
-    let rights = Rights { role: None, permissions: [KEY.to_owned()].into(), finest: Finest::Enterprise };
-    callers.push(Caller { name: "a service key".to_owned(), client: key, standing: Standing::Member(rights) });
-    Ok(callers)
-}
-
-fn member(name: &str, client: Client, role: Role, finest: Finest) -> Caller {
-    let permissions = role.permissions().into_iter().map(|permission| permission.code().to_owned()).collect();
-    Caller {
-        name: name.to_owned(),
-        client,
-        standing: Standing::Member(Rights { role: Some(role), permissions, finest }),
-    }
-}
-
-/// A token of the shop's administrator that is signed with another key, or with ours and over.
-async fn forged(app: &TestApp, home: &Shop<'_>, over: bool) -> Result<String> {
-    let me = home.client.get("/users/me").await?;
-    let session = text(&home.client.get("/auth/sessions").await?["items"][0], "id")?;
-    let (id, secret) = app.jwt_keys().split(',').next().and_then(|key| key.split_once(':')).context("a key")?;
-    let secret = if over { secret.to_owned() } else { secret.chars().rev().collect() };
-    let config = shared::config::JwtKey { id: id.to_owned(), secret: secret.into() };
-    let (session, user) = (session.parse()?, text(&me["user"], "id")?.parse()?);
-    let now = app.clock.now() - if over { chrono::Duration::hours(1) } else { chrono::Duration::zero() };
-    let tokens = api::tokens::Tokens::new(&[config]);
-    let token = tokens.sign(api::tokens::Kind::Access, shared::ids::SessionId(session), shared::ids::UserId(user), now);
-    Ok(token?)
 }
