@@ -1,6 +1,6 @@
 //! What the published document says of its operations: what each asks of who calls it, and where ids stand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -46,10 +46,31 @@ pub struct Operation {
     pub finest: Finest,
     /// Where ids stand.
     pub positions: Vec<Position>,
-    /// What it says it answers, by status; absent: nothing but the status.
-    pub shapes: BTreeMap<String, Option<Arc<Validator>>>,
+    /// What it says it answers, by status or range of them.
+    shapes: BTreeMap<String, Shape>,
     /// What must be in its query besides ids, with values that are allowed.
     pub required: BTreeMap<String, String>,
+}
+
+/// What an operation says that it answers with a status.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// Whether it is a failure in the form of all failures.
+    pub is_problem: bool,
+    body: Option<Arc<Validator>>,
+}
+
+impl Shape {
+    /// What is wrong with this body, if the document has it otherwise.
+    pub fn unfit(&self, body: &[u8]) -> Option<String> {
+        match (&self.body, serde_json::from_slice(body)) {
+            (None, _) => (!body.is_empty()).then(|| "there should be no body".to_owned()),
+            (Some(_), Err(error)) => Some(error.to_string()),
+            (Some(shape), Ok(body)) => {
+                shape.validate(&body).err().map(|error| format!("{}: {error}", error.instance_path))
+            }
+        }
+    }
 }
 
 /// Where an id stands in a request.
@@ -114,36 +135,30 @@ impl Operation {
         self.positions.iter().any(|position| position.place == Place::Path)
     }
 
-    /// What is wrong with this body of an answer, if the document has it otherwise.
-    pub fn unfit(&self, status: u16, body: &[u8]) -> Option<String> {
-        let shape = self.shapes.get(&status.to_string()).or_else(|| self.shapes.get(&format!("{}XX", status / 100)))?;
-        let wrong = match (shape, serde_json::from_slice(body)) {
-            (None, _) => (!body.is_empty()).then(|| "there should be no body".to_owned())?,
-            (Some(_), Err(error)) => error.to_string(),
-            (Some(shape), Ok(body)) => {
-                let error = shape.validate(&body).err()?;
-                format!("{}: {error}", error.instance_path)
-            }
-        };
-        Some(wrong)
+    /// What it says it answers with this status.
+    pub fn shape(&self, status: u16) -> Option<&Shape> {
+        self.shapes.get(&status.to_string()).or_else(|| self.shapes.get(&format!("{}XX", status / 100)))
     }
 }
 
 /// Every operation of the document. One that does not say who may call it is an error.
 pub fn operations(document: &Value) -> Result<Vec<Operation>> {
-    let mut operations = Vec::new();
+    let (mut operations, mut known) = (Vec::new(), HashMap::new());
     for (path, item) in document["paths"].as_object().context("paths")? {
         for method in METHODS {
             if let Some(shown) = item.get(method) {
                 let named = || format!("{method} {path}");
-                operations.push(operation(document, path, method, shown).with_context(named)?);
+                operations.push(operation(document, path, method, shown, &mut known).with_context(named)?);
             }
         }
     }
     Ok(operations)
 }
 
-fn operation(document: &Value, path: &str, method: &str, shown: &Value) -> Result<Operation> {
+/// Shapes by their schemas: all failures have the same one.
+type Known = HashMap<String, Arc<Validator>>;
+
+fn operation(document: &Value, path: &str, method: &str, shown: &Value, known: &mut Known) -> Result<Operation> {
     let id = shown["operationId"].as_str().context("it has no id")?.to_owned();
     let words = shown["x-permission"].as_array().context("it does not say who may call it")?;
     let words: Vec<_> = words.iter().filter_map(Value::as_str).collect();
@@ -185,18 +200,27 @@ fn operation(document: &Value, path: &str, method: &str, shown: &Value) -> Resul
     }
     let mut shapes = BTreeMap::new();
     for (status, answer) in shown["responses"].as_object().context("it has no answers")? {
-        let content = answer["content"].as_object().into_iter().flat_map(Map::values).next();
-        let shape = content.map(|content| shape(document, &content["schema"])).transpose()?;
-        shapes.insert(status.clone(), shape.map(Arc::new));
+        let mut content = resolved(document, answer)["content"].as_object().into_iter().flatten();
+        let (kind, body) = match content.next() {
+            Some((kind, content)) => (kind.as_str(), Some(shape(document, &content["schema"], known)?)),
+            None => ("", None),
+        };
+        shapes.insert(status.clone(), Shape { is_problem: kind.starts_with("application/problem+json"), body });
     }
     let method = method.to_uppercase().parse()?;
     Ok(Operation { id, method, path: path.to_owned(), needs, finest, positions, shapes, required })
 }
 
-fn shape(document: &Value, schema: &Value) -> Result<Validator> {
+fn shape(document: &Value, schema: &Value, known: &mut Known) -> Result<Arc<Validator>> {
+    let text = schema.to_string();
+    if let Some(shape) = known.get(&text) {
+        return Ok(Arc::clone(shape));
+    }
     let root = json!({ "allOf": [schema], "components": document["components"] });
     let options = jsonschema::options().with_draft(Draft::Draft4).should_validate_formats(true).build(&root);
-    options.map_err(|error| anyhow::anyhow!("{error}"))
+    let shape = Arc::new(options.map_err(|error| anyhow::anyhow!("{error}"))?);
+    known.insert(text, Arc::clone(&shape));
+    Ok(shape)
 }
 
 fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {

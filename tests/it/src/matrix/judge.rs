@@ -47,27 +47,28 @@ pub fn names_not(answer: &Exchange, position: &Position) -> Option<String> {
 
 /// Whether what may be done to one's own is refused as if it might not, or fails.
 pub fn shuts_out(operation: &Operation, answer: &Exchange) -> Option<String> {
-    let failed = answer.status >= 500 && !operation.shapes.contains_key(&answer.status.to_string());
-    let shut = failed || [400, 401, 403, 404, 405, 415, 429].contains(&answer.status);
+    let shut = fails(operation, answer) || [400, 401, 403, 404, 405, 415, 429].contains(&answer.status);
     shut.then(|| format!("it may be done and answered {}", brief(answer)))
 }
 
-/// Whether the answer says what the document says that it may.
+/// Whether it failed; what monitors watch says 503 in words of its own.
+fn fails(operation: &Operation, answer: &Exchange) -> bool {
+    answer.status >= 500 && operation.shape(answer.status).is_none_or(|shape| shape.is_problem)
+}
+
+/// Whether the answer is none that the document has.
 pub fn is_outside(operation: &Operation, answer: &Exchange) -> Option<String> {
-    let range = format!("{}XX", answer.status / 100);
-    let exactly = operation.shapes.contains_key(&answer.status.to_string());
-    if !exactly && !operation.shapes.contains_key(&range) {
-        return Some(format!("the document knows no {}", answer.status));
+    let Some(shape) = operation.shape(answer.status) else {
+        return Some(format!("the document knows no {}: {}", answer.status, brief(answer)));
+    };
+    if fails(operation, answer) {
+        return Some(format!("it failed: {}", brief(answer)));
     }
-    if let Some(wrong) = operation.unfit(answer.status, &answer.body) {
+    if let Some(wrong) = shape.unfit(&answer.body) {
         return Some(format!("it is not as the document has it: {wrong}: {}", brief(answer)));
     }
-    // What monitors watch says 503 in words of its own.
-    if answer.status < 400 || exactly {
+    if !shape.is_problem {
         return None;
-    }
-    if answer.status >= 500 {
-        return Some(format!("it failed: {}", brief(answer)));
     }
     let header = |name: &str| answer.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let problem = json(answer);

@@ -191,8 +191,10 @@ impl<'a> Matrix<'a> {
 
     /// Asks what nobody is answered.
     async fn refusals(&mut self, operation: &Operation, examples: &[Ask]) -> Result<()> {
-        let rows = examples.iter().flat_map(|example| rows::of(&self.world, operation, example));
-        let asked = futures::stream::iter(rows.map(|row| ask_row(operation, row))).buffered(AT_ONCE);
+        let mut seen = BTreeSet::new();
+        let rows = examples.iter().flat_map(|example| rows::of(&self.world, operation, example, &mut seen));
+        let asked: Vec<_> = rows.map(|row| ask_row(operation, row)).collect();
+        let asked = futures::stream::iter(asked).buffered(AT_ONCE);
         let mut faults = Vec::new();
         for answered in asked.collect::<Vec<_>>().await {
             let (row, answers) = answered?;
@@ -273,7 +275,7 @@ impl<'a> Matrix<'a> {
                 self.tells(operation, caller, &asked, &answer),
             ];
             faults.extend(found.into_iter().flatten().map(|what| format!("own, example {which}: {what}")));
-            if answer.status < 400 || operation.shapes.contains_key(&answer.status.to_string()) {
+            if operation.shape(answer.status).is_some_and(|shape| !shape.is_problem) {
                 let places = operation.positions.iter().filter(|position| asked.has(position)).cloned().map(Some);
                 self.worked.extend(places.chain([None]).map(|place| (operation.id.clone(), place)));
             }

@@ -1,5 +1,7 @@
 //! The questions that nobody is answered, in rows of one caller whose answers must be the same.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::ask::Ask;
@@ -70,8 +72,13 @@ impl<'a> Whose<'a> {
     }
 }
 
-/// Every row for one example.
-pub fn of<'a>(world: &'a World<'_>, operation: &Operation, example: &Ask) -> Vec<Row<'a>> {
+/// Every row for one example; whoever is not let in at all is not asked twice about the places that were seen.
+pub fn of<'a>(
+    world: &'a World<'_>,
+    operation: &Operation,
+    example: &Ask,
+    seen: &mut BTreeSet<Position>,
+) -> Vec<Row<'a>> {
     let named = operation.positions.iter().filter(|position| example.has(position));
     let places: Vec<_> = named.map(|position| Whose::of(world, operation, position)).collect();
     let at = |place: &Whose<'_>, (word, id): &(String, Value)| (word.clone(), example.with(place.position, id));
@@ -100,7 +107,7 @@ pub fn of<'a>(world: &'a World<'_>, operation: &Operation, example: &Ask) -> Vec
     }
 
     let mut cells = vec![("own".to_owned(), example.clone())];
-    for place in &places {
+    for place in places.iter().filter(|place| seen.insert(place.position.clone())) {
         let ids = place.others.iter().chain([&place.missing, &place.malformed]);
         cells.extend(ids.map(|id| at(place, id)));
     }
