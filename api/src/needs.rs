@@ -6,8 +6,9 @@
 //! | word | who is let in |
 //! |---|---|
 //! | `public` | everybody, signed in or not |
-//! | `signed-in` | every session and every service key; what is a person's own is not found for a key |
-//! | `enterprise:member` | every session and service key that acts in an enterprise |
+//! | `signed-in` | every session and every service key |
+//! | `person` | every session |
+//! | `enterprise:member` | every session that acts in an enterprise |
 //! | `system:administer` | system administrators |
 //! | `resource:action` | who has the permission, however far it reaches |
 //!
@@ -17,10 +18,10 @@
 //! contract tests name it.
 
 use serde_json::{Map, Value};
-use shared::access::{ADMINISTER_SYSTEM, BELONG_TO_ENTERPRISE, Permission, Recognised};
+use shared::access::{ADMINISTER_SYSTEM, BE_A_PERSON, BELONG_TO_ENTERPRISE, Finest, Permission, Recognised};
 use shared::{Error, Result};
 
-use Needs::{Member, Public, SignedIn, System};
+use Needs::{Everywhere, Member, Person, Public, SignedIn, System};
 use Permission::{
     AcknowledgeAlarms, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageRequests,
     ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels, ReadAlarms, ReadAudit,
@@ -35,12 +36,16 @@ pub enum Needs {
     Public,
     /// Any session or key.
     SignedIn,
-    /// Any session or key in an enterprise.
+    /// Any session: a key signs in nowhere.
+    Person,
+    /// Any session in an enterprise.
     Member,
     /// A system administrator's session.
     System,
     /// One of these permissions.
     OneOf(&'static [Permission]),
+    /// One of these permissions, all over the enterprise.
+    Everywhere(&'static [Permission]),
 }
 
 macro_rules! table {
@@ -64,21 +69,21 @@ table! {
     "login": Public;
     "login_second_factor": Public;
     "refresh": Public;
-    "logout": SignedIn;
-    "logout_everywhere": SignedIn;
-    "list_sessions": SignedIn;
-    "end_session": SignedIn;
-    "end_other_sessions": SignedIn;
-    "get_second_factor": SignedIn;
-    "begin_second_factor": SignedIn;
-    "finish_second_factor": SignedIn;
-    "renew_recovery_codes": SignedIn;
-    "disable_second_factor": SignedIn;
-    "confirm_identity": SignedIn;
-    "change_password": SignedIn;
+    "logout": Person;
+    "logout_everywhere": Person;
+    "list_sessions": Person;
+    "end_session": Person;
+    "end_other_sessions": Person;
+    "get_second_factor": Person;
+    "begin_second_factor": Person;
+    "finish_second_factor": Person;
+    "renew_recovery_codes": Person;
+    "disable_second_factor": Person;
+    "confirm_identity": Person;
+    "change_password": Person;
     "request_password_reset": Public;
     "reset_password": Public;
-    "request_email_change": SignedIn;
+    "request_email_change": Person;
     "change_email": Public;
     "accept_invitation": Public;
     "list_enterprises": SignedIn;
@@ -120,7 +125,8 @@ table! {
     "start_sync": one(&[ManageWildberries]);
     "get_sync_run": one(&[ReadWildberries]);
     "list_warehouses": one(&[ReadStock]);
-    "create_warehouse": one(&[ManageWarehouses]);
+    // A new one is in nobody's reach yet but of those who reach everywhere.
+    "create_warehouse": Everywhere(&[ManageWarehouses]);
     "get_warehouse": one(&[ReadStock]);
     "list_cells": one(&[ReadStock]);
     "add_cells": one(&[ManageWarehouses]);
@@ -224,17 +230,23 @@ impl Needs {
 
     /// Refuses who may not call the operation at all.
     pub fn admit(self, caller: &Recognised) -> Result<()> {
+        let lacks = |permissions: &[Permission]| {
+            Err(Error::Forbidden(permissions.first().map_or("none", |permission| permission.code())))
+        };
         match (self, caller) {
-            (Self::Public | Self::SignedIn, _)
-            | (Self::Member, Recognised::Actor(_))
-            | (Self::System, Recognised::Operator(_)) => Ok(()),
+            (Self::Public | Self::SignedIn, _) | (Self::Person | Self::System, Recognised::Operator(_)) => Ok(()),
+            (Self::Person | Self::Member, Recognised::Actor(actor)) if actor.user_id().is_some() => Ok(()),
+            (Self::Person, Recognised::Actor(_)) => Err(Error::Forbidden(BE_A_PERSON)),
             (Self::System, Recognised::Actor(_)) => Err(Error::Forbidden(ADMINISTER_SYSTEM)),
-            (Self::Member | Self::OneOf(_), Recognised::Operator(_)) => Err(Error::Forbidden(BELONG_TO_ENTERPRISE)),
+            (Self::Member, _) | (Self::OneOf(_) | Self::Everywhere(_), Recognised::Operator(_)) => {
+                Err(Error::Forbidden(BELONG_TO_ENTERPRISE))
+            }
             (Self::OneOf(permissions), Recognised::Actor(actor)) => {
-                if permissions.iter().any(|permission| actor.may(*permission)) {
-                    return Ok(());
-                }
-                Err(Error::Forbidden(permissions.first().map_or("none", |permission| permission.code())))
+                if permissions.iter().any(|permission| actor.may(*permission)) { Ok(()) } else { lacks(permissions) }
+            }
+            (Self::Everywhere(permissions), Recognised::Actor(actor)) => {
+                let everywhere = permissions.iter().any(|permission| actor.reach(*permission).is_everywhere());
+                if everywhere { Ok(()) } else { lacks(permissions) }
             }
         }
     }
@@ -243,18 +255,24 @@ impl Needs {
         match self {
             Self::Public => vec!["public"],
             Self::SignedIn => vec!["signed-in"],
+            Self::Person => vec![BE_A_PERSON],
             Self::Member => vec![BELONG_TO_ENTERPRISE],
             Self::System => vec![ADMINISTER_SYSTEM],
-            Self::OneOf(permissions) => permissions.iter().map(|permission| permission.code()).collect(),
+            Self::OneOf(permissions) | Self::Everywhere(permissions) => {
+                permissions.iter().map(|permission| permission.code()).collect()
+            }
         }
     }
 
     /// Writes it into the operation's part of the document.
     pub fn publish(self, operation: &mut Map<String, Value>) {
         operation.insert("x-permission".to_owned(), self.words().into());
-        if let Self::OneOf(permissions) = self
-            && let Some(finest) = permissions.iter().map(|permission| permission.finest()).max()
-        {
+        let finest = match self {
+            Self::OneOf(permissions) => permissions.iter().map(|permission| permission.finest()).max(),
+            Self::Everywhere(_) => Some(Finest::Enterprise),
+            Self::Public | Self::SignedIn | Self::Person | Self::Member | Self::System => None,
+        };
+        if let Some(finest) = finest {
             operation.insert("x-reach".to_owned(), finest.name().into());
         }
         if let Some(step_up) = operation["operationId"].as_str().and_then(StepUp::of) {

@@ -27,7 +27,9 @@ pub use reach::{Bounds, Reach};
 
 /// What a system administrator may and nobody else: run the installation. It is in no role and cannot be granted.
 pub const ADMINISTER_SYSTEM: &str = "system:administer";
-/// What everybody may who acts in an enterprise, and a system administrator may not.
+/// What everybody may who signed in, and a service key may not: have a password, sessions, a second factor.
+pub const BE_A_PERSON: &str = "person";
+/// What every person may who acts in an enterprise, and a system administrator or a service key may not.
 pub const BELONG_TO_ENTERPRISE: &str = "enterprise:member";
 
 /// Who stands behind a token.

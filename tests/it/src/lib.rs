@@ -5,6 +5,7 @@ mod acts;
 pub mod answers;
 pub mod engine;
 mod mail;
+pub mod matrix;
 pub mod people;
 mod shop;
 

@@ -15,6 +15,7 @@ mod idempotency;
 mod jobs;
 mod keys;
 mod letters;
+mod matrix;
 mod orders;
 mod people;
 mod permissions;
