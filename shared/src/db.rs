@@ -100,7 +100,11 @@ impl Db {
         let tx = self.pool.begin_with(AssertSqlSafe(begin)).await?;
         let (ask, expected) = (actor.origin().ask.clone(), actor.origin().expected.clone());
         let mut tx = EnterpriseTx { work: self.work(tx), actor: actor.clone(), ask, expected };
-        idempotency::claim(&mut tx).await?;
+        if let Err(answered) = idempotency::claim(&mut tx).await {
+            // The key is given back before it is told: whoever asks next must not find it in use.
+            tx.work.tx.rollback().await?;
+            return Err(answered);
+        }
         Ok(tx)
     }
 
