@@ -125,6 +125,7 @@ async fn only_home_health_and_signing_in_are_open() {
         open,
         [
             "accept_invitation",
+            "change_email",
             "health",
             "health_db",
             "health_ready",
