@@ -13,7 +13,8 @@ use crate::problem::{self, Kind};
 use crate::{idempotency, versions};
 
 /// Operations that nobody has to be signed in for and that refuse who does not know a secret.
-const JUDGES_OF_SECRETS: [&str; 5] = ["accept_invitation", "login", "login_second_factor", "refresh", "reset_password"];
+const JUDGES_OF_SECRETS: [&str; 6] =
+    ["accept_invitation", "change_email", "login", "login_second_factor", "refresh", "reset_password"];
 /// Operations that only read and still meet a rule: these ask Wildberries, which may not know yet what they are about.
 const READS_WITH_RULES: [&str; 1] = ["list_shipping_points"];
 
@@ -132,8 +133,8 @@ fn statuses_of(method: &str, operation: &Map<String, Value>) -> Vec<u16> {
     let has_body = operation.contains_key("requestBody");
     let is_sent_something = has_body || !parameters.is_empty();
     let is_closed = needs != Some(Needs::Public);
-    // About the caller themselves, and of that not everything is there: a service key has no sessions.
-    let is_ones_own = matches!(needs, Some(Needs::Member | Needs::SignedIn));
+    // About the caller themselves, and of that not everything is there.
+    let is_ones_own = matches!(needs, Some(Needs::Member | Needs::Person | Needs::SignedIn));
     let table = [
         (StatusCode::BAD_REQUEST, is_sent_something),
         (StatusCode::UNAUTHORIZED, is_closed || JUDGES_OF_SECRETS.contains(&id)),

@@ -22,6 +22,7 @@ use crate::{State, Tag};
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RequestEmailChange {
     /// With what you want to sign in; kept in lower case.
+    #[oai(validator(max_length = 254))]
     pub email: String,
 }
 

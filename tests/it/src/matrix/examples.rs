@@ -31,7 +31,7 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
     let app = shop.app;
     Ok(match operation {
         "accept_invitation" => {
-            let invited = json!({ "email": address(), "name": name, "role": "viewer" });
+            let invited = json!({ "email": address(), "name": name, "grants": [grant("viewer", Reach::Enterprise)] });
             let letter = shop.client.post("/users/invitations", invited).await?;
             let token = token_of(letter["link"].as_str().context("a link")?)?;
             vec![post("/auth/invitations/accept", json!({ "token": token, "name": name, "password": PASSWORD }))]
@@ -41,6 +41,11 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             vec![post(format!("/enterprises/{spare}/{}", operation.trim_end_matches("_enterprise")), None)]
         }
         "begin_second_factor" => vec![post("/auth/second-factor", None)],
+        "change_email" => {
+            let theirs = somebody(shop).await?.client;
+            let letter = theirs.post("/auth/email/change-requests", json!({ "email": address() })).await?;
+            vec![post("/auth/email/change", json!({ "token": token_of(letter["link"].as_str().context("a link")?)? }))]
+        }
         "change_password" => {
             let body = json!({ "currentPassword": PASSWORD, "password": "quite another password of nobody" });
             vec![act(Method::PUT, "/auth/password", body)]
@@ -86,7 +91,8 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             vec![post("/auth/second-factor/finish", json!({ "code": code }))]
         }
         "invite_user" => {
-            vec![post("/users/invitations", json!({ "email": address(), "name": name, "role": "viewer" }))]
+            let body = json!({ "email": address(), "name": name, "grants": [narrow(shop).await?] });
+            vec![post("/users/invitations", body)]
         }
         "link_warehouse" => {
             let theirs = shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].clone();
@@ -119,6 +125,7 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             enrolled(shop).await?;
             vec![post("/auth/second-factor/recovery-codes", None)]
         }
+        "request_email_change" => vec![post("/auth/email/change-requests", json!({ "email": address() }))],
         "request_password_reset" => {
             vec![post("/auth/password/reset-requests", json!({ "email": somebody(shop).await?.email }))]
         }

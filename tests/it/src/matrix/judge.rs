@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use stack::client::Exchange;
 
-use super::document::{Operation, Place, Position};
+use super::document::{Operation, Position};
 
 /// What differs from request to request by its nature. The request id does not: all are asked under the same one.
 const PASSING: [&str; 3] = ["date", "ratelimit", "ratelimit-remaining"];
@@ -36,13 +36,12 @@ pub fn is_not(answer: &Exchange, status: u16, code: &str) -> Option<String> {
     (!fits).then(|| format!("{status} {code} is due, it answered {}", brief(answer)))
 }
 
-/// Whether a value that is none was refused, and named where it stands in the path or the query.
+/// Whether a value that is none was refused, and named.
 pub fn names_not(answer: &Exchange, position: &Position) -> Option<String> {
     let problem = json(answer);
     let field = problem["field"].as_str().unwrap_or_default();
     let fits = (400..500).contains(&answer.status) && ![401, 403, 404].contains(&answer.status);
-    // poem does not say which field of a body has the wrong value.
-    let named = matches!(position.place, Place::Body(_)) || field.split(['.', '[']).any(|part| part == position.name);
+    let named = field.split(['.', '[']).any(|part| part == position.name);
     (!fits || !named).then(|| format!("what is wrong should be named, it answered {}", brief(answer)))
 }
 

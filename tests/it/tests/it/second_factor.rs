@@ -268,17 +268,16 @@ async fn a_program_has_no_second_factor_password_or_sessions() -> Result<()> {
     let app = TestApp::start().await?;
     let boss = app.enterprise("Ромашка").await?;
     let (_, program) = app.key(&boss, json!({ "name": "Выгрузка", "permissions": ["stock:read"] })).await?;
-    for path in ["/auth/second-factor", "/auth/sessions"] {
-        assert_eq!(program.outcome(Method::GET, path, None).await?, (404, "not_found".to_owned()), "{path}");
-    }
     for (method, path, body) in [
+        (Method::GET, "/auth/second-factor", None),
+        (Method::GET, "/auth/sessions", None),
         (Method::POST, "/auth/second-factor", None),
         (Method::POST, "/auth/second-factor/recovery-codes", None),
         (Method::POST, "/auth/sessions/end-others", None),
         (Method::PUT, "/auth/password", Some(json!({ "password": "мой кот ест только рыбу" }))),
         (Method::POST, "/auth/email/change-requests", Some(json!({ "email": "bot@example.org" }))),
     ] {
-        assert_eq!(program.outcome(method, path, body).await?, (403, "step_up_required".to_owned()), "{path}");
+        assert_eq!(program.outcome(method, path, body).await?, (403, "forbidden".to_owned()), "{path}");
     }
     Ok(())
 }

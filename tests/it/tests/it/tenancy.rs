@@ -182,9 +182,10 @@ fn sample(document: &Value, schema: &Value) -> Value {
         Some("boolean") => json!(true),
         _ => match schema["format"].as_str() {
             Some("uuid") => json!("01900000-0000-7000-8000-000000000000"),
+            Some("email") => json!("somebody@example.org"),
             Some("date" | "naive-date") => json!("2026-01-01"),
             Some("date-time") => json!("2026-01-01T00:00:00Z"),
-            _ => json!("text"),
+            _ => json!("t".repeat(usize::try_from(schema["minLength"].as_u64().unwrap_or(4)).expect("a short text"))),
         },
     }
 }
