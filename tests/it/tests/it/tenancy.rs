@@ -178,7 +178,12 @@ fn sample(document: &Value, schema: &Value) -> Value {
             needed.map(|name| (name.to_owned(), sample(document, &schema["properties"][name]))).collect()
         }
         Some("array") => json!([sample(document, &schema["items"])]),
-        Some("integer" | "number") => json!(schema["minimum"].as_i64().unwrap_or(1)),
+        // poem writes every bound with a point.
+        Some("integer") => {
+            let least = format!("{:.0}", schema["minimum"].as_f64().unwrap_or(1.0));
+            json!(least.parse::<i64>().expect("a whole number"))
+        }
+        Some("number") => schema.get("minimum").cloned().unwrap_or(json!(1)),
         Some("boolean") => json!(true),
         _ => match schema["format"].as_str() {
             Some("uuid") => json!("01900000-0000-7000-8000-000000000000"),
