@@ -13,15 +13,16 @@ use shared::enterprises::{
 };
 use shared::ids::EnterpriseId;
 use shared::page::PageQuery;
+use shared::users::letters::{self, LetterKind};
 use shared::users::{self, Email, Grant, NewUser};
 use shared::versions::Version;
 
-use crate::Tag;
-use crate::answers::{Current, Ending, Fresh, Page};
-use crate::auth::{Anybody, Caller, SystemAdministrator};
+use crate::answers::{Accepted, Current, Ending, Fresh, Page};
+use crate::auth::{Anybody, Caller, Letter, SystemAdministrator, delivery};
 use crate::passwords::Passwords;
 use crate::problem::ApiError;
 use crate::versions::versioned;
+use crate::{State, Tag};
 
 /// What an enterprise decides for itself.
 #[derive(Debug, Object)]
@@ -120,8 +121,20 @@ pub struct CreateEnterprise {
     /// IANA name; `Europe/Moscow` if absent.
     #[oai(validator(max_length = 64))]
     pub time_zone: Option<String>,
-    /// Who will take in the others.
-    pub administrator: FirstAdministrator,
+    /// Who will take in the others; absent: somebody will be invited with `POST /enterprises/{id}/administrator-invitations`.
+    pub administrator: Option<FirstAdministrator>,
+}
+
+/// The first administrator, to be invited.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InviteAdministrator {
+    /// Whom; kept in lower case.
+    #[oai(validator(max_length = 254))]
+    pub email: String,
+    /// As colleagues will call them, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub name: String,
 }
 
 /// What of the enterprise should change.
@@ -194,7 +207,7 @@ impl Api {
         }
     }
 
-    /// Found an enterprise with its first administrator
+    /// Found an enterprise, with its first administrator or without anybody yet
     #[oai(path = "/enterprises", method = "post", operation_id = "create_enterprise")]
     async fn create(
         &self,
@@ -209,16 +222,36 @@ impl Api {
             tax_number: tax_number.as_deref().map(TaxNumber::parse).transpose()?,
             time_zone: time_zone.as_deref().map_or(Ok(TimeZone::default()), TimeZone::parse)?,
         };
-        let first = NewUser {
-            email: Email::parse(&administrator.email)?,
-            name: administrator.name,
-            password_hash: crate::users::hashed(&passwords, administrator.password).await?,
-            grants: vec![Grant::everywhere(Role::Administrator)],
+        let first = match administrator {
+            Some(administrator) => Some(first(&passwords, administrator).await?),
+            None => None,
         };
         let mut tx = db.begin(operator.actor()).await?;
         let enterprise = enterprises::found(&mut tx, &new).await?;
-        users::create_first(&mut tx, enterprise.id, &first).await?;
+        if let Some(first) = &first {
+            users::create_first(&mut tx, enterprise.id, first).await?;
+        }
         tx.answer(Fresh::of(Enterprise::from_outside(enterprise))).await
+    }
+
+    /// Invite the first administrator of an enterprise that nobody administers
+    ///
+    /// By mail where that is set up; else the answer shows the link. It is good for a day, and a later invitation of the same
+    /// person replaces it. Once the enterprise has an administrator, only its own people let others in.
+    #[oai(path = "/enterprises/:id/administrator-invitations", method = "post", operation_id = "invite_administrator")]
+    async fn invite_administrator(
+        &self,
+        SystemAdministrator(operator): SystemAdministrator,
+        state: Data<&State>,
+        id: Path<EnterpriseId>,
+        body: Json<InviteAdministrator>,
+    ) -> Result<Accepted<Letter>, ApiError> {
+        let InviteAdministrator { email, name } = body.0;
+        let email = Email::parse(&email)?;
+        let mut tx = state.db.begin(operator.actor()).await?;
+        let asked = letters::invite_administrator(&mut tx, id.0, &email, &name, delivery(&state)).await?;
+        tx.commit().await?;
+        Ok(Accepted::of(Letter::of(&state, LetterKind::Invitation, asked)))
     }
 
     /// Get one of the enterprises to which you belong; for a system administrator, any of the installation
@@ -285,4 +318,14 @@ impl Api {
         let enterprise = enterprises::activate(&mut tx, id.0).await?;
         tx.answer(Current::of(Enterprise::from_outside(enterprise))).await
     }
+}
+
+/// No transaction is open while Argon2 runs.
+async fn first(passwords: &Passwords, administrator: FirstAdministrator) -> Result<NewUser, ApiError> {
+    Ok(NewUser {
+        email: Email::parse(&administrator.email)?,
+        name: administrator.name,
+        password_hash: crate::users::hashed(passwords, administrator.password).await?,
+        grants: vec![Grant::everywhere(Role::Administrator)],
+    })
 }

@@ -16,7 +16,7 @@ const KEY: &str = "Idempotency-Key";
 const REPLAYED: &str = "Idempotent-Replayed";
 
 /// Operations that change something and know no key, each with the reason. What answers a secret is never kept.
-pub const EXCLUDED: [(&str, &str); 19] = [
+pub const EXCLUDED: [(&str, &str); 20] = [
     ("accept_invitation", "nobody is signed in for it, and its token is good once"),
     ("begin_second_factor", "it answers a secret"),
     ("change_email", "nobody is signed in for it, and its token is good once"),
@@ -25,6 +25,7 @@ pub const EXCLUDED: [(&str, &str); 19] = [
     ("create_api_key", "it answers a secret"),
     ("disable_second_factor", "it needs a fresh proof each time, and doing it twice changes nothing"),
     ("finish_second_factor", "it answers recovery codes"),
+    ("invite_administrator", "it may answer a link, and a later invitation replaces the one before"),
     ("invite_user", "it may answer a link, and a later invitation replaces the one before"),
     ("login", "it answers tokens"),
     ("login_second_factor", "it answers tokens"),

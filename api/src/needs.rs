@@ -88,6 +88,7 @@ table! {
     "accept_invitation": Public;
     "list_enterprises": SignedIn;
     "create_enterprise": System;
+    "invite_administrator": System;
     "get_enterprise": SignedIn;
     "change_enterprise": one(&[ManageEnterprise]);
     "suspend_enterprise": System;

@@ -62,14 +62,14 @@ pub struct Letter {
 }
 
 impl Letter {
-    pub(super) fn of(state: &State, kind: LetterKind, asked: Asked) -> Self {
+    pub(crate) fn of(state: &State, kind: LetterKind, asked: Asked) -> Self {
         let link = asked.token.map(|token| letters::link(state.config.public_url.as_ref(), kind, &token));
         Self { id: asked.id, expires_at: asked.expires_at, link: link.map(|link| link.expose_secret().to_owned()) }
     }
 }
 
 /// By mail where that is set up.
-pub(super) fn delivery(state: &State) -> Delivery {
+pub(crate) fn delivery(state: &State) -> Delivery {
     if state.config.mail { Delivery::Mail } else { Delivery::ByHand }
 }
 

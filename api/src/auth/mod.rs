@@ -27,6 +27,8 @@ use crate::problem::ApiError;
 use crate::tokens::Kind;
 use crate::{State, edge};
 
+pub use invitations::Letter;
+pub(crate) use invitations::delivery;
 pub use known::KnownSessions;
 
 /// Everything about signing in that is served.

@@ -120,21 +120,25 @@ async fn bump(conn: &mut PgConnection, people: &[UserId]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses if nobody would be left who administers the whole enterprise.
-pub(super) async fn keep_an_administrator(tx: &mut EnterpriseTx) -> Result<()> {
-    let enterprise_id = tx.enterprise_id();
-    let left = sqlx::query_scalar!(
+/// Whether anybody administers the whole enterprise, which the transaction has entered.
+pub(super) async fn has_administrator(conn: &mut PgConnection, enterprise_id: EnterpriseId) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (
                SELECT FROM grants AS g
                JOIN memberships AS m ON m.enterprise_id = g.enterprise_id AND m.user_id = g.user_id
                JOIN users AS u ON u.id = g.user_id
                WHERE g.enterprise_id = $1 AND g.role = 'administrator' AND g.reach = 'enterprise'
-                 AND m.status = 'active' AND u.status = 'active') AS "left!""#,
+                 AND m.status = 'active' AND u.status = 'active') AS "there!""#,
         enterprise_id as _
     )
-    .fetch_one(tx.conn())
-    .await?;
-    if left {
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Refuses if nobody would be left who administers the whole enterprise.
+pub(super) async fn keep_an_administrator(tx: &mut EnterpriseTx) -> Result<()> {
+    let enterprise_id = tx.enterprise_id();
+    if has_administrator(tx.conn(), enterprise_id).await? {
         return Ok(());
     }
     Err(Error::refused(Refusal::LastAdministrator, "make somebody else an administrator of the whole enterprise first"))

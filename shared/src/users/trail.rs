@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::Email;
 use super::sessions::{EndReason, Session};
@@ -41,12 +42,10 @@ pub(super) async fn reused(tx: &mut PlatformTx, session: &Session, origin: &Orig
 /// because people type passwords into the wrong field.
 pub async fn refused(tx: &mut PlatformTx, email: &Email, user_id: Option<UserId>, origin: &Origin) -> Result<()> {
     let facts = json!({ "email": masked(email.as_str()), "gave": "password" });
-    if let Some(user_id) = user_id {
-        let act = || (Action::SessionRefused, Object::of("user", user_id));
-        return of_person(tx, user_id, "nobody", origin, act, &facts).await;
-    }
-    audit::noted_outside(tx, INSTALLATION, "nobody", origin, (Action::SessionRefused, Object::some("user")), &facts)
-        .await
+    let object = || user_id.map_or_else(|| Object::some("user"), |id| Object::of("user", id));
+    // Of nobody the same is asked and written as of somebody: the time must not tell one from the other.
+    let whoever = user_id.unwrap_or(UserId(Uuid::nil()));
+    of_person(tx, whoever, "nobody", origin, || (Action::SessionRefused, object()), &facts).await
 }
 
 /// Somebody gave the password and a wrong code.

@@ -156,6 +156,12 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::delete(format!("{path}/{}", session(&shop.client, &path).await?))
         }
         "end_user_sessions" => Act::delete(format!("/users/{}/sessions", somebody(shop).await?.id)),
+        "invite_administrator" => {
+            let system = shop.app.system_administrator().await?;
+            let empty = text(&system.post("/enterprises", json!({ "name": name })).await?, "id")?;
+            let body = json!({ "email": address(), "name": name });
+            Act::post(format!("/enterprises/{empty}/administrator-invitations"), body)
+        }
         "link_warehouse" => {
             let own = text(&shop.client.post("/warehouses", json!({ "name": name })).await?, "id")?;
             let theirs = shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].clone();

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::LetterKind;
+use super::{LetterKind, OPERATOR};
 use crate::access::Origin;
 use crate::audit::{self, Action, Object};
 use crate::db::PlatformTx;
@@ -106,6 +106,13 @@ async fn check_still_good(
         Some(grants::Gone::Role { .. }) => return Err(outdated("a role that the invitation grants was deleted")),
         Some(grants::Gone::Warehouse { .. }) => return Err(outdated("a warehouse that the invitation names is gone")),
         None => {}
+    }
+    if invited_by == OPERATOR {
+        return if rights::has_administrator(tx.conn(), enterprise_id).await? {
+            Err(outdated("the enterprise has an administrator by now"))
+        } else {
+            Ok(())
+        };
     }
     let theirs = grants::sum(tx.conn(), granted).await?;
     let inviter = invited_by.strip_prefix("user:").and_then(|id| id.parse().ok()).map(UserId);

@@ -18,17 +18,20 @@ use url::Url;
 
 use super::tokens::LetterToken;
 use super::{Email, Grant, checked_name, people, rights, trail};
-use crate::access::{Origin, Permission};
+use crate::access::{Origin, Permission, Role};
 use crate::audit::{self, Action, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::ids::{EnterpriseId, LetterId, UserId};
 use crate::jobs::{Job, Queue};
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, enterprises};
 
 pub use answer::{Invited, Newcomer, accept, invited, person_of_reset, reset_password};
 pub(super) use email::withdraw_email_changes;
 pub use email::{ask_email_change, change_email};
 pub use write::{Written, note_sent, prune, write};
+
+/// Who asked for a letter, where it was one who runs the installation.
+const OPERATOR: &str = "operator";
 
 /// What a letter is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -138,22 +141,41 @@ pub async fn invite(tx: &mut EnterpriseTx, new: &NewInvitation, delivery: Delive
     if member {
         return Err(Error::refused(Refusal::AlreadyMember, format!("{} is here already", new.email.as_str())));
     }
-    sqlx::query!(
-        "UPDATE letters SET expires_at = $3
-         WHERE kind = 'invitation' AND enterprise_id = $1 AND email = $2 AND used_at IS NULL AND expires_at > $3",
-        enterprise_id as _,
-        new.email.as_str(),
-        now,
-    )
-    .execute(tx.conn())
-    .await?;
     let actor = tx.actor().to_string();
     let invitation = Invitation { enterprise_id, name, grants: &new.grants };
-    let asked =
-        insert(tx.conn(), now, LetterKind::Invitation, new.email.as_str(), &actor, About::Invitation(invitation))
-            .await?;
+    let asked = insert_invitation(tx.conn(), now, &new.email, &actor, invitation).await?;
     let facts = serde_json::json!({ "email": new.email.as_str(), "name": name, "grants": new.grants });
     audit::noted(tx, Action::UserInvited, Object::of("letter", asked.id), &facts).await?;
+    deliver(tx, asked, LetterKind::Invitation, delivery).await
+}
+
+/// Invites the first administrator into an enterprise that nobody administers: who runs the installation lets people in as
+/// long as nobody else can, and not any more afterwards.
+pub async fn invite_administrator(
+    tx: &mut EnterpriseTx,
+    enterprise_id: EnterpriseId,
+    email: &Email,
+    name: &str,
+    delivery: Delivery,
+) -> Result<Asked> {
+    let enterprise = enterprises::get_any(tx, enterprise_id).await?;
+    let (own, now, name) = (tx.enterprise_id(), tx.now().await?, checked_name(name)?);
+    rights::hold(tx.conn(), enterprise_id).await?;
+    tx.enter(enterprise_id).await?;
+    let administered = rights::has_administrator(tx.conn(), enterprise_id).await?;
+    tx.enter(own).await?;
+    if administered {
+        return Err(Error::refused(
+            Refusal::EnterpriseAdministered,
+            format!("{} has an administrator, who takes in the others", enterprise.name),
+        ));
+    }
+    let grants = [Grant::everywhere(Role::Administrator)];
+    let invitation = Invitation { enterprise_id, name, grants: &grants };
+    let asked = insert_invitation(tx.conn(), now, email, OPERATOR, invitation).await?;
+    let facts = serde_json::json!({ "email": email.as_str(), "name": name, "grants": grants });
+    audit::noted(tx, Action::UserInvited, Object::of("letter", asked.id), &facts).await?;
+    audit::noted_in(tx, enterprise_id, (Action::UserInvited, Object::of("letter", asked.id)), &facts).await?;
     deliver(tx, asked, LetterKind::Invitation, delivery).await
 }
 
@@ -201,7 +223,7 @@ pub async fn reset_by_operator(tx: &mut PlatformTx, email: &Email) -> Result<Let
     trail::of_person(tx, person.id, "platform", &Origin::default(), act, &serde_json::json!({ "byMail": false }))
         .await?;
     let now = tx.now().await?;
-    let asked = insert(tx.conn(), now, LetterKind::PasswordReset, email.as_str(), "operator", About::Nobody).await?;
+    let asked = insert(tx.conn(), now, LetterKind::PasswordReset, email.as_str(), OPERATOR, About::Nobody).await?;
     issue(tx.conn(), now, asked.id, LetterKind::PasswordReset).await
 }
 
@@ -241,6 +263,26 @@ struct Invitation<'a> {
     enterprise_id: EnterpriseId,
     name: &'a str,
     grants: &'a [Grant],
+}
+
+/// An earlier one of the same person into the same enterprise is no good any more.
+async fn insert_invitation(
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+    email: &Email,
+    actor: &str,
+    invitation: Invitation<'_>,
+) -> Result<Asked> {
+    sqlx::query!(
+        "UPDATE letters SET expires_at = $3
+         WHERE kind = 'invitation' AND enterprise_id = $1 AND email = $2 AND used_at IS NULL AND expires_at > $3",
+        invitation.enterprise_id as _,
+        email.as_str(),
+        now,
+    )
+    .execute(&mut *conn)
+    .await?;
+    insert(conn, now, LetterKind::Invitation, email.as_str(), actor, About::Invitation(invitation)).await
 }
 
 async fn insert(

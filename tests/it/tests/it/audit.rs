@@ -147,7 +147,11 @@ async fn acts_of_who_runs_the_installation_are_kept_with_who_from_where_and_what
         let name = format!("trace-{}", shared::ids::JobId::new());
         let answer = client.ask_with(act.method, &act.path, act.body, &[("X-Request-Id", &name)]).await?;
         assert!(answer.status.is_success(), "{operation}: {}", answer.body);
-        let action = if operation == "create_enterprise" { "enterprise.created" } else { "enterprise.status_set" };
+        let action = match operation.as_str() {
+            "create_enterprise" => "enterprise.created",
+            "invite_administrator" => "user.invited",
+            _ => "enterprise.status_set",
+        };
         let left = of_the_installation(&app, action).await?;
         let left = left.iter().find(|entry| entry["requestId"] == name.as_str()).context("an entry")?;
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Invitations and password resets, by mail and by hand.
 
 use anyhow::{Context, Result, ensure};
-use it::people::ids;
+use it::people::{enterprise_of, ids};
 use it::{MailServer, PASSWORD, Reach, TestApp, grant, token_of};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -77,6 +77,31 @@ async fn without_mail_an_administrator_passes_an_invitation_on_by_hand() -> Resu
     );
     administrator.refused("/users/invitations", boris(), "already_member").await?;
     picker.refused("/users/invitations", boris(), "forbidden").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_enterprise_without_anybody_is_opened_by_an_invitation_and_by_one_only() -> Result<()> {
+    let app = TestApp::start().await?;
+    let system = app.system_administrator().await?;
+    let enterprise = text(&system.post("/enterprises", json!({ "name": "Лютик" })).await?, "id")?;
+    let path = format!("/enterprises/{enterprise}/administrator-invitations");
+    let invite = async |email: &str| -> Result<String> {
+        token_of(&text(&system.post(&path, json!({ "email": email, "name": "Борис" })).await?, "link")?)
+    };
+    let replaced = invite("boris@example.org").await?;
+    let (first, second) = (invite("boris@example.org").await?, invite("anna@example.org").await?);
+    assert_eq!(accept(&app, &replaced, BETTER).await?, 401, "a later invitation replaces it");
+    assert_eq!(accept(&app, &first, BETTER).await?, 204);
+    let boris = Client::new(&app.url)?.sign_in("boris@example.org", BETTER).await?;
+    assert_eq!(enterprise_of(&boris).await?, enterprise);
+    app.person(&boris, "picker", Reach::Enterprise).await?;
+    assert_eq!(accept(&app, &second, BETTER).await?, 409, "there is an administrator by now");
+    let again = json!({ "email": "anna@example.org", "name": "Анна" });
+    system.refused(&path, again.clone(), "enterprise_administered").await?;
+    boris.refused(&path, again.clone(), "forbidden").await?;
+    let nowhere = "/enterprises/01900000-0000-7000-8000-000000000000/administrator-invitations";
+    assert_eq!(system.outcome(Method::POST, nowhere, Some(again)).await?, (404, "not_found".to_owned()));
     Ok(())
 }
 

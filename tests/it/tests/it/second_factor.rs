@@ -115,7 +115,8 @@ async fn a_code_is_good_once_whoever_asks_at_the_same_moment() -> Result<()> {
         let answers = try_join_all(asking).await?;
         let inside = answers.iter().filter(|answer| answer.status.is_success()).count();
         assert_eq!(inside, 1, "round {round}");
-        assert!(answers.iter().all(|answer| [200, 401].contains(&answer.status.as_u16())), "round {round}");
+        // From the fifth wrong code on some have to wait.
+        assert!(answers.iter().all(|answer| [200, 401, 429].contains(&answer.status.as_u16())), "round {round}");
         app.clock.advance(chrono::Duration::seconds(30));
     }
     Ok(())
