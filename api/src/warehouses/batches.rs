@@ -3,7 +3,6 @@
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
-use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
 use shared::ids::{CellId, PrinterId, WarehouseId, ZoneId};
@@ -11,10 +10,10 @@ use shared::printing::{self, LabelledCells};
 use shared::sync;
 use shared::warehouses::{self, CellLimits, Mixing, Outcome, Purpose};
 
-use super::edit;
 use crate::Tag;
 use crate::answers::{Accepted, Ending, List};
 use crate::auth::Caller;
+use crate::clearable::Clearable;
 use crate::printing::PrintJob;
 use crate::problem::{ApiError, Code};
 
@@ -23,19 +22,23 @@ use crate::problem::{ApiError, Code};
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeCells {
     /// Of these, at most 1000.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub cell_ids: Vec<CellId>,
     /// In another zone; null: in none.
-    pub zone_id: MaybeUndefined<ZoneId>,
+    pub zone_id: Clearable<ZoneId>,
     /// What they are for, if they lie in no zone.
     pub purpose: Option<Purpose>,
     /// What may lie together in each.
     pub mixing: Option<Mixing>,
     /// How many units each takes; null: it is not limited.
-    pub capacity_units: MaybeUndefined<i32>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000")))]
+    pub capacity_units: Clearable<i32>,
     /// How much space each has, in millilitres; null: it is not limited.
-    pub capacity_volume_ml: MaybeUndefined<i64>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000000")))]
+    pub capacity_volume_ml: Clearable<i64>,
     /// How much each carries, in grams; null: it is not limited.
-    pub capacity_weight_g: MaybeUndefined<i64>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000000")))]
+    pub capacity_weight_g: Clearable<i64>,
 }
 
 /// Cells to block.
@@ -43,8 +46,10 @@ pub struct ChangeCells {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BlockCells {
     /// These, at most 1000.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub cell_ids: Vec<CellId>,
     /// Why, 1 to 500 characters: whoever is refused there reads it.
+    #[oai(validator(min_length = 1, max_length = 500))]
     pub reason: String,
 }
 
@@ -53,6 +58,7 @@ pub struct BlockCells {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TheseCells {
     /// These, at most 1000.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub cell_ids: Vec<CellId>,
 }
 
@@ -86,6 +92,7 @@ pub struct PrintCellLabels {
     /// On which printer.
     pub printer_id: PrinterId,
     /// Of these cells, at most 1000,
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub cell_ids: Option<Vec<CellId>>,
     /// or of all cells of this zone; neither: of all cells of the warehouse.
     pub zone_id: Option<ZoneId>,
@@ -107,12 +114,12 @@ impl Api {
     ) -> Result<Json<List<CellVerdict>>, ApiError> {
         let body = body.0;
         let limits = CellLimits {
-            zone_id: edit(body.zone_id),
+            zone_id: body.zone_id.0,
             purpose: body.purpose,
             mixing: body.mixing,
-            capacity_units: edit(body.capacity_units),
-            capacity_volume_ml: edit(body.capacity_volume_ml),
-            capacity_weight_g: edit(body.capacity_weight_g),
+            capacity_units: body.capacity_units.0,
+            capacity_volume_ml: body.capacity_volume_ml.0,
+            capacity_weight_g: body.capacity_weight_g.0,
         };
         let mut tx = db.begin(&actor).await?;
         let verdicts = sync::change_cells(&mut tx, id.0, &body.cell_ids, &limits).await?;

@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Json, PlainText};
-use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
 use shared::ids::{CellId, PrinterId, WarehouseId, ZoneId};
@@ -13,10 +12,11 @@ use shared::versions::Version;
 use shared::warehouses::{self, CellChange, CellFilter, CellLimits, CellState, Mixing, NewCell, Purpose};
 use shared::{printing, sync};
 
-use super::{Picture, edit};
+use super::Picture;
 use crate::Tag;
 use crate::answers::{Created, Current, Ending, List, Page};
 use crate::auth::Caller;
+use crate::clearable::Clearable;
 use crate::problem::ApiError;
 use crate::versions::versioned;
 
@@ -109,8 +109,10 @@ impl From<warehouses::Cell> for Cell {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateCell {
     /// What people will call it, 1 to 60 characters.
+    #[oai(validator(min_length = 1, max_length = 60))]
     pub code: String,
     /// What the scanner will read, unique in the enterprise; absent: the code.
+    #[oai(validator(min_length = 1, max_length = 128))]
     pub barcode: Option<String>,
     /// In which zone.
     pub zone_id: Option<ZoneId>,
@@ -121,10 +123,13 @@ pub struct CreateCell {
     /// What may lie together in it; absent: anything.
     pub mixing: Option<Mixing>,
     /// How many units it takes.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000")))]
     pub capacity_units: Option<i32>,
     /// How much space it has, in millilitres.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000000")))]
     pub capacity_volume_ml: Option<i64>,
     /// How much it carries, in grams.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000000")))]
     pub capacity_weight_g: Option<i64>,
 }
 
@@ -149,6 +154,7 @@ impl From<CreateCell> for NewCell {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AddCells {
     /// At most 1000.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub cells: Vec<CreateCell>,
 }
 
@@ -157,23 +163,28 @@ pub struct AddCells {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeCell {
     /// What people call it, 1 to 60 characters.
+    #[oai(validator(min_length = 1, max_length = 60))]
     pub code: Option<String>,
     /// What the scanner reads off it; null: the code.
-    pub barcode: MaybeUndefined<String>,
+    #[oai(validator(min_length = 1, max_length = 128))]
+    pub barcode: Clearable<String>,
     /// Its place on the walking path.
     pub pick_sequence: Option<i32>,
     /// In another zone; null: in none.
-    pub zone_id: MaybeUndefined<ZoneId>,
+    pub zone_id: Clearable<ZoneId>,
     /// What it is for, if it lies in no zone.
     pub purpose: Option<Purpose>,
     /// What may lie together in it.
     pub mixing: Option<Mixing>,
     /// How many units it takes; null: it is not limited.
-    pub capacity_units: MaybeUndefined<i32>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000")))]
+    pub capacity_units: Clearable<i32>,
     /// How much space it has, in millilitres; null: it is not limited.
-    pub capacity_volume_ml: MaybeUndefined<i64>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000000")))]
+    pub capacity_volume_ml: Clearable<i64>,
     /// How much it carries, in grams; null: it is not limited.
-    pub capacity_weight_g: MaybeUndefined<i64>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000000")))]
+    pub capacity_weight_g: Clearable<i64>,
 }
 
 /// Cells.
@@ -192,6 +203,7 @@ impl Api {
         #[oai(name = "zoneId")]
         zone_id: Query<Option<ZoneId>>,
         /// With this text in the code, whatever the case.
+        #[oai(validator(max_length = 60))]
         search: Query<Option<String>>,
         /// In this state; absent: in use, whatever lies in them.
         state: Query<Option<CellState>>,
@@ -215,8 +227,10 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         /// Off which exactly this is read: barcode or code.
+        #[oai(validator(max_length = 128))]
         code: Query<Option<String>>,
         /// With this text in the code, whatever the case.
+        #[oai(validator(max_length = 60))]
         search: Query<Option<String>>,
         /// For this.
         purpose: Query<Option<Purpose>>,
@@ -271,15 +285,14 @@ impl Api {
     ) -> Result<Current<Cell>, ApiError> {
         let body = body.0;
         let limits = CellLimits {
-            zone_id: edit(body.zone_id),
+            zone_id: body.zone_id.0,
             purpose: body.purpose,
             mixing: body.mixing,
-            capacity_units: edit(body.capacity_units),
-            capacity_volume_ml: edit(body.capacity_volume_ml),
-            capacity_weight_g: edit(body.capacity_weight_g),
+            capacity_units: body.capacity_units.0,
+            capacity_volume_ml: body.capacity_volume_ml.0,
+            capacity_weight_g: body.capacity_weight_g.0,
         };
-        let change =
-            CellChange { code: body.code, barcode: edit(body.barcode), pick_sequence: body.pick_sequence, limits };
+        let change = CellChange { code: body.code, barcode: body.barcode.0, pick_sequence: body.pick_sequence, limits };
         let mut tx = db.begin(&actor).await?;
         let cell = sync::change_cell(&mut tx, id.0, change).await?;
         tx.answer(Current::of(cell)).await

@@ -10,16 +10,16 @@ use chrono::{DateTime, Utc};
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Json, PlainText};
-use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use shared::db::Db;
 use shared::ids::{WarehouseId, ZoneId};
 use shared::versions::Version;
-use shared::warehouses::{self, Edit, Purpose, UseKind, WarehouseChange};
+use shared::warehouses::{self, Purpose, UseKind, WarehouseChange};
 
 use crate::Tag;
 use crate::answers::{Current, Ending, Fresh, List, shown};
 use crate::auth::Caller;
+use crate::clearable::Clearable;
 use crate::problem::ApiError;
 use crate::versions::versioned;
 
@@ -147,8 +147,10 @@ impl From<warehouses::WarehouseFill> for WarehouseFill {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateWarehouse {
     /// Unique in the enterprise, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
     /// Where it is.
+    #[oai(validator(max_length = 500))]
     pub address: Option<String>,
 }
 
@@ -157,9 +159,11 @@ pub struct CreateWarehouse {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeWarehouse {
     /// Unique in the enterprise, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: Option<String>,
     /// Where it is; null takes it away.
-    pub address: MaybeUndefined<String>,
+    #[oai(validator(max_length = 500))]
+    pub address: Clearable<String>,
 }
 
 /// A picture.
@@ -168,15 +172,6 @@ pub enum Picture {
     /// As it is now
     #[oai(status = 200, content_type = "image/svg+xml")]
     Svg(PlainText<String>),
-}
-
-/// Absent stays, null clears, a value is set.
-fn edit<T>(field: MaybeUndefined<T>) -> Edit<T> {
-    match field {
-        MaybeUndefined::Undefined => Edit::Keep,
-        MaybeUndefined::Null => Edit::Clear,
-        MaybeUndefined::Value(value) => Edit::Set(value),
-    }
 }
 
 /// Warehouses.
@@ -235,7 +230,7 @@ impl Api {
         id: Path<WarehouseId>,
         body: Json<ChangeWarehouse>,
     ) -> Result<Current<Warehouse>, ApiError> {
-        let change = WarehouseChange { name: body.0.name, address: edit(body.0.address) };
+        let change = WarehouseChange { name: body.0.name, address: body.0.address.0 };
         let mut tx = db.begin(&actor).await?;
         let warehouse = warehouses::change(&mut tx, id.0, change).await?;
         tx.answer(Current::of(warehouse)).await

@@ -19,6 +19,7 @@ use crate::problem::ApiError;
 pub struct GenerateCells {
     /// The first code and the last one, `A1-01…A9-20`: what differs between them runs, the last part fastest. Two dots or
     /// three are as good as the sign. At most 5000 cells.
+    #[oai(validator(min_length = 1, max_length = 130))]
     pub pattern: String,
     /// Only look: what would be made, and what hinders.
     pub dry_run: bool,
@@ -31,16 +32,21 @@ pub struct GenerateCells {
     /// The place of the first cell on the walking path; absent: behind everything that is there.
     pub sequence_from: Option<i32>,
     /// How far apart two cells stand on the walking path, 1 to 1000; absent: 1.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
     pub sequence_step: Option<i32>,
     /// What stands before the code in the barcode; absent: the scanner reads the code.
+    #[oai(validator(max_length = 68))]
     pub barcode_prefix: Option<String>,
     /// What may lie together in each; absent: anything.
     pub mixing: Option<Mixing>,
     /// How many units each takes.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000")))]
     pub capacity_units: Option<i32>,
     /// How much space each has, in millilitres.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000000")))]
     pub capacity_volume_ml: Option<i64>,
     /// How much each carries, in grams.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000000")))]
     pub capacity_weight_g: Option<i64>,
 }
 

@@ -43,6 +43,7 @@ versioned!(Zone);
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateZone {
     /// Unique in the warehouse, 1 to 100 characters.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub name: String,
     /// What its cells are for.
     pub purpose: Purpose,
@@ -55,6 +56,7 @@ pub struct CreateZone {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeZone {
     /// Unique in the warehouse, 1 to 100 characters.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub name: Option<String>,
     /// What its cells are for: only while it has none.
     pub purpose: Option<Purpose>,

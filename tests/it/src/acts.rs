@@ -2,6 +2,7 @@
 //! example here.
 
 use anyhow::{Context, Result};
+use api::needs::Needs;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::accounts::WatchTokens;
@@ -9,8 +10,9 @@ use stack::Client;
 use stack::client::text;
 use wildberries::{ALL_CATEGORIES, TokenKind, TokenSpec};
 
+use crate::PASSWORD;
 use crate::Shop;
-use crate::people::{Person, Reach, grant};
+use crate::people::{Person, Reach, address, enterprise_of, grant};
 
 /// A request that will succeed once.
 #[derive(Clone, Debug)]
@@ -52,12 +54,23 @@ pub fn changing_operations() -> Vec<String> {
         .collect()
 }
 
+/// Who asks for an operation: the shop's administrator, or somebody who runs the installation.
+pub async fn asker(shop: &Shop<'_>, operation: &str) -> Result<Client> {
+    if is_of_the_installation(operation) { shop.app.system_administrator().await } else { Ok(shop.client.clone()) }
+}
+
+/// Whether an operation is one of those who run the installation.
+pub fn is_of_the_installation(operation: &str) -> bool {
+    Needs::of(operation) == Some(Needs::System)
+}
+
 /// Arranges what the operation needs, and asks for it; absent when nobody wrote an example.
 #[expect(clippy::too_many_lines, reason = "a table: one arm per operation")]
 pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
     let name = format!("Пример {}", shared::ids::JobId::new());
     Ok(Some(match operation {
         "acknowledge_alarm" => Act::post(format!("/alarms/{}/acknowledge", alarm(shop).await?), None),
+        "activate_enterprise" => Act::post(format!("/enterprises/{}/activate", enterprise(shop, &name).await?), None),
         "activate_user" => {
             let id = somebody(shop).await?.id;
             shop.client.post(&format!("/users/{id}/deactivate"), json!({})).await?;
@@ -141,6 +154,10 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let token = shop.app.simulator.shop(one).token(TokenKind::Personal, ALL_CATEGORIES);
             Act::post("/wildberries/accounts", json!({ "name": "Второй", "token": token }))
         }
+        "create_enterprise" => {
+            let administrator = json!({ "email": address(), "name": name, "password": PASSWORD });
+            Act::post("/enterprises", json!({ "name": name, "administrator": administrator }))
+        }
         "create_print_job" => {
             let (request, _) = shop.picked(1).await?;
             shop.supply(&request).await?;
@@ -192,6 +209,12 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::delete(format!("{path}/{}", session(&shop.client, &path).await?))
         }
         "end_user_sessions" => Act::delete(format!("/users/{}/sessions", somebody(shop).await?.id)),
+        "invite_administrator" => {
+            let system = shop.app.system_administrator().await?;
+            let empty = text(&system.post("/enterprises", json!({ "name": name })).await?, "id")?;
+            let body = json!({ "email": address(), "name": name });
+            Act::post(format!("/enterprises/{empty}/administrator-invitations"), body)
+        }
         "link_warehouse" => {
             let own = text(&shop.client.post("/warehouses", json!({ "name": name })).await?, "id")?;
             let theirs = shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].clone();
@@ -251,6 +274,7 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::put(format!("/users/{}/grants", somebody(shop).await?.id), grants)
         }
         "start_sync" => Act::post("/sync-runs", json!({ "accountId": shop.account, "kind": "warehouses" })),
+        "suspend_enterprise" => Act::post(format!("/enterprises/{}/suspend", enterprise(shop, &name).await?), None),
         _ => return Ok(None),
     }))
 }
@@ -276,6 +300,11 @@ async fn warehouse(shop: &Shop<'_>) -> Result<String> {
 async fn zone(shop: &Shop<'_>) -> Result<String> {
     let zone = json!({ "name": format!("Зона {}", shared::ids::JobId::new()), "purpose": "storage" });
     text(&shop.client.post(&format!("/warehouses/{}/zones", shop.warehouse), zone).await?, "id")
+}
+
+/// Another enterprise than the shop's.
+async fn enterprise(shop: &Shop<'_>, name: &str) -> Result<String> {
+    enterprise_of(&shop.app.enterprise(name).await?).await
 }
 
 /// A colleague who is signed in.
