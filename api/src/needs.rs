@@ -132,8 +132,8 @@ table! {
     "get_warehouse": one(&[ReadStock]);
     "change_warehouse": one(&[ManageWarehouses]);
     "list_warehouse_uses": one(&[ReadStock]);
-    "archive_warehouse": one(&[ManageWarehouses]);
-    "restore_warehouse": one(&[ManageWarehouses]);
+    "archive_warehouse": Everywhere(&[ManageWarehouses]);
+    "restore_warehouse": Everywhere(&[ManageWarehouses]);
     "get_warehouse_fill": one(&[ReadStock]);
     "get_warehouse_map": one(&[ReadStock]);
     "list_zones": one(&[ReadStock]);

@@ -284,7 +284,7 @@ fn cells_path(shop: &Shop<'_>, what: &str) -> String {
 }
 
 /// An empty cell of the shop's warehouse.
-async fn cell(shop: &Shop<'_>) -> Result<String> {
+pub(crate) async fn cell(shop: &Shop<'_>) -> Result<String> {
     let cells = json!({ "cells": [{ "code": format!("Я {}", shared::ids::JobId::new()), "pickSequence": 900 }] });
     let added = shop.client.post(&format!("/warehouses/{}/cells", shop.warehouse), cells).await?;
     text(&added["items"][0], "id")
@@ -297,7 +297,7 @@ async fn warehouse(shop: &Shop<'_>) -> Result<String> {
 }
 
 /// A zone without cells.
-async fn zone(shop: &Shop<'_>) -> Result<String> {
+pub(crate) async fn zone(shop: &Shop<'_>) -> Result<String> {
     let zone = json!({ "name": format!("Зона {}", shared::ids::JobId::new()), "purpose": "storage" });
     text(&shop.client.post(&format!("/warehouses/{}/zones", shop.warehouse), zone).await?, "id")
 }
