@@ -45,17 +45,9 @@ CREATE TRIGGER balances_unmark BEFORE UPDATE ON balances FOR EACH ROW
 
 -- Whether orders are served from the cell, and how much of a balance they may have: the one place that says so for all
 -- answers, with what places and holds there are.
-DO $$
-DECLARE
-    purpose  CONSTANT text := 'SELECT place.purpose IN (''storage'', ''picking'')';
-    is_open  CONSTANT text := ' AND place.blocked_at IS NULL AND place.archived_at IS NULL';
-    free     CONSTANT text := 'SELECT balance.on_hand - balance.reserved';
-    not_held CONSTANT text := ' - balance.on_hold';
-    known    CONSTANT text[] := ARRAY(SELECT table_name || '.' || column_name FROM information_schema.columns
-                                      WHERE table_schema = 'public' AND table_name IN ('cells', 'balances'));
-BEGIN
-    EXECUTE format('CREATE FUNCTION serves_orders(place cells) RETURNS boolean LANGUAGE sql STABLE AS %L',
-                   purpose || CASE WHEN 'cells.blocked_at' = ANY (known) THEN is_open ELSE '' END);
-    EXECUTE format('CREATE FUNCTION free_units(balance balances) RETURNS integer LANGUAGE sql STABLE AS %L',
-                   free || CASE WHEN 'balances.on_hold' = ANY (known) THEN not_held ELSE '' END);
-END $$;
+CREATE FUNCTION serves_orders(place cells) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT place.purpose IN ('storage', 'picking') AND place.blocked_at IS NULL AND place.archived_at IS NULL
+$$;
+CREATE FUNCTION free_units(balance balances) RETURNS integer LANGUAGE sql STABLE AS $$
+    SELECT balance.on_hand - balance.reserved
+$$;

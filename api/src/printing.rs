@@ -7,7 +7,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::Error;
 use shared::db::Db;
-use shared::ids::{OrderId, PrintItemId, PrintJobId, PrinterId, RequestId, SupplyId};
+use shared::ids::{CellId, OrderId, PrintItemId, PrintJobId, PrinterId, RequestId, SupplyId, WarehouseId};
 use shared::page::PageQuery;
 use shared::printing::{self, ItemStatus, NewPrinter, PrintJobFilter, PrintKind, PrintStatus, Proof, Verdict};
 use shared::versions::Version;
@@ -61,6 +61,8 @@ shown! {
         request_id: Option<RequestId>,
         /// The QR code of this supply.
         supply_id: Option<SupplyId>,
+        /// The labels of cells of this warehouse.
+        warehouse_id: Option<WarehouseId>,
         /// Where it is.
         status: PrintStatus,
         /// Labels in all.
@@ -93,9 +95,13 @@ shown! {
         order_id: Option<OrderId>,
         /// Whose QR code.
         supply_id: Option<SupplyId>,
+        /// Whose label.
+        cell_id: Option<CellId>,
+        /// What the cell is called.
+        cell: Option<String>,
         /// The human code of the sticker.
         sticker: Option<String>,
-        /// What the sticker's code reads as.
+        /// What the code on the label reads as.
         barcode: Option<String>,
         /// Where it is.
         status: ItemStatus,
@@ -115,16 +121,22 @@ shown! {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreatePrinter {
     /// Unique in the enterprise, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
     /// Host name or address, in one of the networks that the installation allows.
+    #[oai(validator(min_length = 1, max_length = 253))]
     pub host: String,
     /// Usually 9100.
+    #[oai(validator(minimum(value = "1"), maximum(value = "65535")))]
     pub port: i32,
     /// Dots per inch, 203 or 300 as a rule.
+    #[oai(validator(minimum(value = "100"), maximum(value = "600")))]
     pub dpi: i32,
     /// Millimetres; absent: as the enterprise's settings say.
+    #[oai(validator(minimum(value = "20"), maximum(value = "120")))]
     pub label_width_mm: Option<i32>,
     /// Millimetres; absent: as the enterprise's settings say.
+    #[oai(validator(minimum(value = "20"), maximum(value = "200")))]
     pub label_height_mm: Option<i32>,
 }
 

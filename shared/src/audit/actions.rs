@@ -43,13 +43,21 @@ actions! {
     AlarmAcknowledged = "alarm.acknowledged", "Somebody has seen an alarm", "Тревога принята";
     ApiKeyCreated = "api_key.created", "A service key was made", "Создан сервисный ключ";
     ApiKeyRevoked = "api_key.revoked", "A service key was revoked", "Сервисный ключ отозван";
+    CellChanged = "cell.changed", "A cell was changed", "Изменена ячейка";
     CellsAdded = "cells.added", "Cells were added to a warehouse", "На склад добавлены ячейки";
+    CellsArchived = "cells.archived", "Cells were taken out of use", "Ячейки выведены из работы";
+    CellsBlocked = "cells.blocked", "Cells were blocked", "Ячейки заблокированы";
+    CellsRestored = "cells.restored", "Cells were taken into use again", "Ячейки снова в работе";
+    CellsUnblocked = "cells.unblocked", "Cells were unblocked", "Ячейки разблокированы";
     EnterpriseChanged = "enterprise.changed", "An enterprise was changed", "Изменены данные предприятия";
     EnterpriseCreated = "enterprise.created", "An enterprise was founded", "Создано предприятие";
     EnterpriseStatusSet = "enterprise.status_set", "An enterprise was suspended or activated", "Предприятие приостановлено или возобновлено";
     GoodsReceiptPosted = "goods_receipt.posted", "A goods receipt was posted", "Проведена приёмка";
+    IdentityConfirmed = "identity.confirmed", "Somebody proved again who they are", "Личность подтверждена повторно";
+    IdentityRefused = "identity.refused", "Somebody did not prove who they are", "Личность не подтверждена";
     JobCancelled = "job.cancelled", "A job was taken back", "Задание отменено";
     PasswordChanged = "password.changed", "A password was changed", "Пароль изменён";
+    PasswordResetAsked = "password.reset_asked", "A letter for a new password was asked for somebody", "Запрошен сброс пароля сотрудника";
     PrintItemResolved = "print_item.resolved", "Somebody said what became of an uncertain label", "Указан исход неясной этикетки";
     PrintJobCancelled = "print_job.cancelled", "A print job was taken back", "Задание печати отменено";
     PrintJobCreated = "print_job.created", "Labels were sent to a printer", "Этикетки отправлены на печать";
@@ -81,10 +89,19 @@ actions! {
     SyncStarted = "sync.started", "A sync was started by hand", "Синхронизация запущена вручную";
     UserChanged = "user.changed", "A person, their state or their grants were changed", "Изменены данные, состояние или права пользователя";
     UserCreated = "user.created", "A person was taken into the enterprise", "Добавлен пользователь";
+    UserEmailAsked = "user.email_asked", "Somebody asked for another address of e-mail", "Запрошена смена адреса почты";
+    UserEmailChanged = "user.email_changed", "Somebody's address of e-mail was changed by themselves", "Пользователь сменил свой адрес почты";
     UserInvited = "user.invited", "Somebody was invited", "Отправлено приглашение";
     UserRemoved = "user.removed", "A person was taken out of the enterprise", "Пользователь исключён из предприятия";
+    WarehouseArchived = "warehouse.archived", "A warehouse was archived", "Склад отправлен в архив";
+    WarehouseChanged = "warehouse.changed", "A warehouse was changed", "Изменён склад";
     WarehouseCreated = "warehouse.created", "A warehouse was opened", "Открыт склад";
+    WarehouseRestored = "warehouse.restored", "A warehouse was opened again", "Склад возвращён из архива";
     WildberriesWarehouseLinked = "wildberries_warehouse.linked", "An own warehouse was linked to one of Wildberries'", "Склад Wildberries привязан к своему складу";
+    WildberriesWarehouseUnlinked = "wildberries_warehouse.unlinked", "A Wildberries warehouse was unlinked", "Склад Wildberries отвязан";
+    ZoneChanged = "zone.changed", "A zone was changed", "Изменена зона";
+    ZoneCreated = "zone.created", "A zone was made", "Создана зона";
+    ZoneDeleted = "zone.deleted", "A zone was removed", "Зона удалена";
 }
 
 #[cfg(test)]

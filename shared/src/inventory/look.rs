@@ -131,3 +131,13 @@ pub(super) fn narrow(sql: &mut QueryBuilder<Postgres>, filter: &BalanceFilter, b
         sql.push(")");
     }
 }
+
+/// What lies in these cells and is held for nobody.
+pub(crate) async fn free_in(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > reserved ORDER BY product_id",
+        &cells.iter().map(|cell| cell.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}

@@ -2,6 +2,7 @@
 //! example here.
 
 use anyhow::{Context, Result};
+use api::needs::Needs;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::accounts::WatchTokens;
@@ -9,8 +10,9 @@ use stack::Client;
 use stack::client::text;
 use wildberries::{ALL_CATEGORIES, TokenKind, TokenSpec};
 
+use crate::PASSWORD;
 use crate::Shop;
-use crate::people::{Person, Reach, grant};
+use crate::people::{Person, Reach, address, enterprise_of, grant};
 
 /// A request that will succeed once.
 #[derive(Clone, Debug)]
@@ -52,16 +54,80 @@ pub fn changing_operations() -> Vec<String> {
         .collect()
 }
 
+/// Who asks for an operation: the shop's administrator, or somebody who runs the installation.
+pub async fn asker(shop: &Shop<'_>, operation: &str) -> Result<Client> {
+    if is_of_the_installation(operation) { shop.app.system_administrator().await } else { Ok(shop.client.clone()) }
+}
+
+/// Whether an operation is one of those who run the installation.
+pub fn is_of_the_installation(operation: &str) -> bool {
+    Needs::of(operation) == Some(Needs::System)
+}
+
 /// Arranges what the operation needs, and asks for it; absent when nobody wrote an example.
 #[expect(clippy::too_many_lines, reason = "a table: one arm per operation")]
 pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
     let name = format!("Пример {}", shared::ids::JobId::new());
     Ok(Some(match operation {
         "acknowledge_alarm" => Act::post(format!("/alarms/{}/acknowledge", alarm(shop).await?), None),
+        "activate_enterprise" => Act::post(format!("/enterprises/{}/activate", enterprise(shop, &name).await?), None),
         "activate_user" => {
             let id = somebody(shop).await?.id;
             shop.client.post(&format!("/users/{id}/deactivate"), json!({})).await?;
             Act::post(format!("/users/{id}/activate"), None)
+        }
+        "archive_cells" => Act::post(cells_path(shop, "archive"), json!({ "cellIds": [cell(shop).await?] })),
+        "archive_warehouse" => Act::post(format!("/warehouses/{}/archive", warehouse(shop).await?), None),
+        "block_cells" => {
+            Act::post(cells_path(shop, "block"), json!({ "cellIds": [cell(shop).await?], "reason": "полка сломана" }))
+        }
+        "change_cell" => Act::patch(format!("/cells/{}", cell(shop).await?), json!({ "pickSequence": 7 })),
+        "change_cells" => {
+            Act::post(cells_path(shop, "change"), json!({ "cellIds": [cell(shop).await?], "capacityUnits": 7 }))
+        }
+        "change_warehouse" => Act::patch(format!("/warehouses/{}", warehouse(shop).await?), json!({ "name": name })),
+        "change_zone" => Act::patch(format!("/zones/{}", zone(shop).await?), json!({ "name": name })),
+        "create_zone" => {
+            let body = json!({ "name": name, "purpose": "storage" });
+            Act::post(format!("/warehouses/{}/zones", shop.warehouse), body)
+        }
+        "delete_zone" => Act::delete(format!("/zones/{}", zone(shop).await?)),
+        "generate_cells" => {
+            let rows = json!({ "pattern": format!("{name} 1…{name} 3"), "dryRun": false });
+            Act::post(cells_path(shop, "generate"), rows)
+        }
+        "print_cell_labels" => {
+            let body = json!({ "printerId": shop.printer, "cellIds": [cell(shop).await?] });
+            Act::post(cells_path(shop, "labels"), body)
+        }
+        "restore_cells" => {
+            let cells = json!({ "cellIds": [cell(shop).await?] });
+            shop.client.post(&cells_path(shop, "archive"), cells.clone()).await?;
+            Act::post(cells_path(shop, "restore"), cells)
+        }
+        "restore_warehouse" => {
+            let path = format!("/warehouses/{}", warehouse(shop).await?);
+            shop.client.post(&format!("{path}/archive"), json!({})).await?;
+            Act::post(format!("{path}/restore"), None)
+        }
+        "unblock_cells" => {
+            let cell = cell(shop).await?;
+            shop.client.post(&cells_path(shop, "block"), json!({ "cellIds": [cell], "reason": "мокро" })).await?;
+            Act::post(cells_path(shop, "unblock"), json!({ "cellIds": [cell] }))
+        }
+        "unlink_warehouse" => {
+            let one = wildberries::Shop { cards: 1, warehouses: 1, marked: 0, ..wildberries::Shop::default() };
+            let token = shop.app.simulator.shop(one).token(TokenKind::Personal, ALL_CATEGORIES);
+            let account = json!({ "name": "Третий", "token": token });
+            let account = text(&shop.client.post("/wildberries/accounts", account).await?, "id")?;
+            shop.client.post("/sync-runs", json!({ "accountId": account, "kind": "warehouses" })).await?;
+            shop.app.run_jobs().await?;
+            let theirs =
+                shop.client.get("/wildberries/warehouses").await?["items"].as_array().context("a list")?.clone();
+            let theirs = theirs.iter().find(|one| one["accountId"] == account.as_str()).context("a warehouse")?;
+            let path = format!("/wildberries/accounts/{account}/warehouses/{}", theirs["wbWarehouseId"]);
+            shop.client.put(&path, json!({ "warehouseId": shop.warehouse })).await?;
+            Act::delete(path)
         }
         "add_cells" => {
             let cells = json!({ "cells": [{ "code": name, "pickSequence": 100 }] });
@@ -88,6 +154,10 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let one = wildberries::Shop { cards: 1, warehouses: 1, marked: 0, ..wildberries::Shop::default() };
             let token = shop.app.simulator.shop(one).token(TokenKind::Personal, ALL_CATEGORIES);
             Act::post("/wildberries/accounts", json!({ "name": "Второй", "token": token }))
+        }
+        "create_enterprise" => {
+            let administrator = json!({ "email": address(), "name": name, "password": PASSWORD });
+            Act::post("/enterprises", json!({ "name": name, "administrator": administrator }))
         }
         "create_print_job" => {
             let (request, _) = shop.picked(1).await?;
@@ -141,6 +211,12 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
         }
         "end_user_sessions" => Act::delete(format!("/users/{}/sessions", somebody(shop).await?.id)),
         "freeze_publishing" => Act::post("/wildberries/freeze", json!({ "reason": "Проверяем остатки" })),
+        "invite_administrator" => {
+            let system = shop.app.system_administrator().await?;
+            let empty = text(&system.post("/enterprises", json!({ "name": name })).await?, "id")?;
+            let body = json!({ "email": address(), "name": name });
+            Act::post(format!("/enterprises/{empty}/administrator-invitations"), body)
+        }
         "link_warehouse" => {
             let own = text(&shop.client.post("/warehouses", json!({ "name": name })).await?, "id")?;
             let theirs = shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].clone();
@@ -216,8 +292,37 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             shop.client.post("/wildberries/freeze", json!({ "reason": "Проверяем остатки" })).await?;
             Act::post("/wildberries/thaw", json!({}))
         }
+        "suspend_enterprise" => Act::post(format!("/enterprises/{}/suspend", enterprise(shop, &name).await?), None),
         _ => return Ok(None),
     }))
+}
+
+fn cells_path(shop: &Shop<'_>, what: &str) -> String {
+    format!("/warehouses/{}/cells/{what}", shop.warehouse)
+}
+
+/// An empty cell of the shop's warehouse.
+pub(crate) async fn cell(shop: &Shop<'_>) -> Result<String> {
+    let cells = json!({ "cells": [{ "code": format!("Я {}", shared::ids::JobId::new()), "pickSequence": 900 }] });
+    let added = shop.client.post(&format!("/warehouses/{}/cells", shop.warehouse), cells).await?;
+    text(&added["items"][0], "id")
+}
+
+/// A warehouse that nothing uses.
+async fn warehouse(shop: &Shop<'_>) -> Result<String> {
+    let name = format!("Склад {}", shared::ids::JobId::new());
+    text(&shop.client.post("/warehouses", json!({ "name": name })).await?, "id")
+}
+
+/// A zone without cells.
+pub(crate) async fn zone(shop: &Shop<'_>) -> Result<String> {
+    let zone = json!({ "name": format!("Зона {}", shared::ids::JobId::new()), "purpose": "storage" });
+    text(&shop.client.post(&format!("/warehouses/{}/zones", shop.warehouse), zone).await?, "id")
+}
+
+/// Another enterprise than the shop's.
+async fn enterprise(shop: &Shop<'_>, name: &str) -> Result<String> {
+    enterprise_of(&shop.app.enterprise(name).await?).await
 }
 
 /// A colleague who is signed in.

@@ -39,7 +39,7 @@ fn operations() -> Result<Vec<Operation>> {
 
 #[test]
 fn every_operation_says_what_it_needs_and_those_that_need_nothing_need_no_token() -> Result<()> {
-    let words = ["public", "signed-in", "enterprise:member", "system:administer"];
+    let words = ["public", "signed-in", "person", "enterprise:member", "system:administer"];
     let document: Value = serde_json::from_str(&api::openapi())?;
     for operation in operations()? {
         ensure!(!operation.needs.is_empty(), "{} needs nothing", operation.id);
@@ -73,6 +73,10 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
     let (key, _) = app.key(boss, json!({ "name": "Ключ", "permissions": ["orders:read"] })).await?;
     let key = text(&key, "id")?;
 
+    let zone = json!({ "name": "Зона", "purpose": "storage" });
+    let zone = text(&boss.post(&format!("/warehouses/{}/zones", shop.warehouse), zone).await?, "id")?;
+    let cell = text(&boss.get("/cells?code=A-04").await?["items"][0], "id")?;
+
     let place = |id: &str, path: &str| {
         let first = match path.split('/').nth(1).unwrap_or_default() {
             "warehouses" => &shop.warehouse,
@@ -88,6 +92,8 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
             "roles" => &spare,
             "enterprises" => &enterprise,
             "wildberries" => &shop.account,
+            "zones" => &zone,
+            "cells" => &cell,
             _ => NOBODY,
         };
         let query = if id == "list_shipping_points" { "?date=2030-01-01&city=Москва" } else { "" };
@@ -113,6 +119,17 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
         ("thaw_publishing", json!({})),
         ("start_sync", json!({ "accountId": shop.account, "kind": "catalogue" })),
         ("create_warehouse", json!({ "name": "Новый" })),
+        ("change_warehouse", json!({ "name": "Склад" })),
+        ("create_zone", json!({ "name": "Новая", "purpose": "storage" })),
+        ("change_zone", json!({ "name": "Зона" })),
+        ("generate_cells", json!({ "pattern": "Ю-1…Ю-2", "dryRun": true })),
+        ("change_cell", json!({ "pickSequence": 4 })),
+        ("change_cells", json!({ "cellIds": [cell], "capacityUnits": 100 })),
+        ("block_cells", json!({ "cellIds": [cell], "reason": "мокро" })),
+        ("unblock_cells", json!({ "cellIds": [cell] })),
+        ("archive_cells", json!({ "cellIds": [cell] })),
+        ("restore_cells", json!({ "cellIds": [cell] })),
+        ("print_cell_labels", json!({ "printerId": shop.printer, "cellIds": [cell] })),
         ("add_cells", json!({ "cells": [{ "code": "Я-01", "pickSequence": 1 }] })),
         (
             "post_goods_receipt",
@@ -126,7 +143,7 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
         ("scan", json!({ "kind": "cell", "code": "A-01" })),
         ("create_supply", json!({ "orderIds": [waiting] })),
         ("set_shipping", json!({ "date": "2030-01-01", "pointId": 1, "type": "selfShipping" })),
-        ("invite_user", json!({ "email": "anna.novaya@example.org", "name": "Анна", "role": "viewer" })),
+        ("invite_user", json!({ "email": "anna.novaya@example.org", "name": "Анна", "grants": grants })),
         ("create_printer", json!({ "name": "Новый", "host": "127.0.0.1", "port": 9100, "dpi": 203 })),
         ("create_print_job", json!({ "printerId": shop.printer, "requestId": request })),
         ("resolve_print_item", json!({ "verdict": "printed" })),
