@@ -40,10 +40,10 @@ pub struct EnterpriseSettings {
     pub require_second_factor: Option<SecondFactorDuty>,
     /// A rise of published stock by more than this share of it waits for a second person, in percent from 0 to 1000; 0: none
     /// waits.
-    #[oai(default = "brake_percent")]
+    #[oai(default = "brake_percent", validator(minimum(value = "0"), maximum(value = "1000")))]
     pub publishing_brake_percent: i32,
     /// A rise by no more than so many units never waits, from 0 to 1000000.
-    #[oai(default = "brake_units")]
+    #[oai(default = "brake_units", validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub publishing_brake_units: i32,
 }
 

@@ -157,8 +157,10 @@ impl From<publishing::Turned> for Turned {
 #[oai(deny_unknown_fields)]
 pub struct SetPublishingRule {
     /// Units of each product that are kept back, from 0 to 1000000.
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub safety: i32,
     /// Units of each product that are published at most, from 0 to 1000000; absent: as many as there are.
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub quota: Option<i32>,
 }
 
@@ -169,6 +171,7 @@ pub struct ProductQuota {
     /// A product of the seller account.
     pub product_id: ProductId,
     /// Units at most, from 0 to 1000000; absent: the warehouse's quota holds.
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub quota: Option<i32>,
 }
 
@@ -177,6 +180,7 @@ pub struct ProductQuota {
 #[oai(deny_unknown_fields)]
 pub struct SetPublishingQuotas {
     /// At most 1000, each product once.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub items: Vec<ProductQuota>,
 }
 
@@ -187,6 +191,7 @@ pub struct FreezePublishing {
     /// One warehouse at Wildberries; absent: all that you may manage.
     pub wb_warehouse_id: Option<WbWarehouseId>,
     /// Why, 1 to 500 characters.
+    #[oai(validator(min_length = 1, max_length = 500))]
     pub reason: String,
 }
 
@@ -300,6 +305,7 @@ impl Api {
         db: Data<&Db>,
         wb_warehouse_id: Path<WbWarehouseId>,
         /// Only what was stated after this number; everything if absent.
+        #[oai(validator(minimum(value = "0")))]
         since: Query<Option<i64>>,
         /// Rows per page, from 1 to 1000; 100 if absent.
         limit: Query<Option<i64>>,

@@ -171,6 +171,7 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         /// For how many days, from 1 to 3650.
+        #[oai(validator(minimum(value = "1"), maximum(value = "3650")))]
         days: Query<i32>,
         /// In this warehouse.
         #[oai(name = "warehouseId")]

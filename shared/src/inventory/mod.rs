@@ -16,9 +16,9 @@ use crate::ids::{CellId, OrderId, ProductId, ReservationId, StockEntryId, Wareho
 use crate::warehouses::AdmittedByCells;
 use crate::{Error, Result};
 
-pub(crate) use look::free_in;
 pub use feed::{Changes, changes};
 pub use history::{Entry, EntryFilter, Turn, entries};
+pub(crate) use look::free_in;
 pub use look::{Balance, BalanceFilter, Grouping, balances};
 pub use past::{PastBalance, past};
 pub use proof::{

@@ -26,6 +26,7 @@ pub use state::{Publishable, Stated, Statement, publishable, state, stated};
 /// A warehouse at Wildberries whose stock is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "ids of three worlds, each by its own name")]
 struct Target {
     account_id: AccountId,
     wb_warehouse_id: WbWarehouseId,

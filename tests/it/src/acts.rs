@@ -353,7 +353,7 @@ async fn at_wildberries(shop: &Shop<'_>) -> Result<String> {
 }
 
 /// A rise of published stock that a colleague asked for and that waits for somebody else.
-async fn publication(shop: &Shop<'_>) -> Result<String> {
+pub(crate) async fn publication(shop: &Shop<'_>) -> Result<String> {
     let enterprise = text(&shop.client.get("/users/me").await?, "enterpriseId")?;
     let path = format!("/enterprises/{enterprise}");
     let mut settings = shop.client.get(&path).await?["settings"].clone();

@@ -201,17 +201,17 @@ pub(super) async fn name(tx: &mut EnterpriseTx, differences: Vec<Difference>) ->
             occurred_at: row.occurred_at,
         });
     }
-    let mut holds: HashMap<i64, Vec<HeldInPlace>> = HashMap::new();
+    let mut promises: HashMap<i64, Vec<HeldInPlace>> = HashMap::new();
     for row in held {
-        let hold = HeldInPlace { id: row.id, order_id: row.order_id, quantity: row.quantity };
-        holds.entry(row.place).or_default().push(hold);
+        let promise = HeldInPlace { id: row.id, order_id: row.order_id, quantity: row.quantity };
+        promises.entry(row.place).or_default().push(promise);
     }
     let places = (1..).zip(differences);
     Ok(places
         .map(|(place, difference)| Named {
             difference,
             latest: latest.remove(&place).unwrap_or_default(),
-            held: holds.remove(&place).unwrap_or_default(),
+            held: promises.remove(&place).unwrap_or_default(),
         })
         .collect())
 }

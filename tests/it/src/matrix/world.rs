@@ -12,6 +12,7 @@ use wildberries::TokenSpec;
 use super::callers::{Caller, KEY, Rights, Standing, of_home, unknown};
 use super::catalogue::{Catalogue, Kind};
 use super::document::{Operation, Position};
+use crate::acts::publication;
 use crate::people::enterprise_of;
 use crate::{Person, Reach, Shop, TestApp};
 
@@ -55,7 +56,8 @@ async fn furnish(shop: &Shop<'_>) -> Result<()> {
     shop.client.post(&format!("/warehouses/{}/zones", shop.warehouse), zone).await?;
     let (request, _) = shop.picked(1).await?;
     shop.supply(&request).await?;
-    shop.print(&request).await.map(|_| ())
+    shop.print(&request).await?;
+    publication(shop).await.map(|_| ())
 }
 
 /// What an enterprise has beside its goods.
