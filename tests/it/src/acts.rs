@@ -284,7 +284,8 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::put(format!("/users/{}/grants", somebody(shop).await?.id), grants)
         }
         "state_publishable" => {
-            shop.receive(3, 1, 4).await?;
+            shop.client.post("/wildberries/thaw", json!({})).await?;
+            shop.receive(3, 1, 40).await?;
             Act::post(format!("{}/statements", at_wildberries(shop).await?), None)
         }
         "start_sync" => Act::post("/sync-runs", json!({ "accountId": shop.account, "kind": "warehouses" })),
@@ -346,10 +347,13 @@ async fn alarm(shop: &Shop<'_>) -> Result<String> {
     text(&shop.client.get("/alarms?open=true").await?["items"][0], "id")
 }
 
-/// The path of the seller's warehouse at Wildberries.
+/// The path of the seller's warehouse at Wildberries, which the shop's own warehouse feeds.
 async fn at_wildberries(shop: &Shop<'_>) -> Result<String> {
     let warehouses = shop.client.get("/wildberries/warehouses").await?;
-    Ok(format!("/wildberries/warehouses/{}", warehouses["items"][0]["wbWarehouseId"]))
+    let theirs = &warehouses["items"][0];
+    let path = format!("/wildberries/accounts/{}/warehouses/{}", text(theirs, "accountId")?, theirs["wbWarehouseId"]);
+    shop.client.put(&path, json!({ "warehouseId": shop.warehouse })).await?;
+    Ok(format!("/wildberries/warehouses/{}", theirs["wbWarehouseId"]))
 }
 
 /// A rise of published stock that a colleague asked for and that waits for somebody else.
@@ -360,6 +364,7 @@ pub(crate) async fn publication(shop: &Shop<'_>) -> Result<String> {
     settings["publishingBrakePercent"] = json!(1);
     settings["publishingBrakeUnits"] = json!(0);
     shop.client.patch(&path, json!({ "settings": settings })).await?;
+    shop.client.post("/wildberries/thaw", json!({})).await?;
     let colleague = shop.app.person(&shop.client, "manager", Reach::Enterprise).await?.client;
     let statements = format!("{}/statements", at_wildberries(shop).await?);
     shop.receive(2, 1, 1).await?;

@@ -110,6 +110,14 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             let code = code(shop, &text(&begun, "secret")?, 0)?;
             vec![post("/auth/second-factor/finish", json!({ "code": code }))]
         }
+        "freeze_publishing" | "thaw_publishing" => {
+            let theirs = shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].clone();
+            let mut body = json!({ "wbWarehouseId": theirs });
+            if operation == "freeze_publishing" {
+                body["reason"] = json!("Проверяем остатки");
+            }
+            vec![post(format!("/wildberries/{}", operation.trim_end_matches("_publishing")), body)]
+        }
         "generate_cells" => {
             let rows = json!({ "pattern": format!("{name} 1…{name} 3"), "dryRun": true, "zoneId": zone(shop).await? });
             vec![post(format!("/warehouses/{}/cells/generate", shop.warehouse), rows)]
