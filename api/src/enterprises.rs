@@ -9,7 +9,8 @@ use shared::Error;
 use shared::access::{Recognised, Role};
 use shared::db::Db;
 use shared::enterprises::{
-    self, Change, EnterpriseFilter, EnterpriseStatus, Language, NewEnterprise, SecondFactorDuty, TaxNumber, TimeZone,
+    self, Change, EnterpriseFilter, EnterpriseStatus, Language, NewEnterprise, ReservationStrategy, SecondFactorDuty,
+    TaxNumber, TimeZone,
 };
 use shared::ids::EnterpriseId;
 use shared::page::PageQuery;
@@ -33,19 +34,35 @@ pub struct EnterpriseSettings {
     pub label_height_mm: i32,
     /// Who must use a second factor to sign in; absent: as the installation is configured.
     pub require_second_factor: Option<SecondFactorDuty>,
+    /// Out of which cells and lots orders are served, where there is a choice; `first_expired` if absent.
+    pub reservation_strategy: Option<ReservationStrategy>,
 }
 
 impl From<enterprises::Settings> for EnterpriseSettings {
     fn from(settings: enterprises::Settings) -> Self {
-        let enterprises::Settings { language, label_width_mm, label_height_mm, require_second_factor } = settings;
-        Self { language, label_width_mm, label_height_mm, require_second_factor }
+        let enterprises::Settings {
+            language,
+            label_width_mm,
+            label_height_mm,
+            require_second_factor,
+            reservation_strategy,
+        } = settings;
+        let reservation_strategy = Some(reservation_strategy);
+        Self { language, label_width_mm, label_height_mm, require_second_factor, reservation_strategy }
     }
 }
 
 impl From<EnterpriseSettings> for enterprises::Settings {
     fn from(settings: EnterpriseSettings) -> Self {
-        let EnterpriseSettings { language, label_width_mm, label_height_mm, require_second_factor } = settings;
-        Self { language, label_width_mm, label_height_mm, require_second_factor }
+        let EnterpriseSettings {
+            language,
+            label_width_mm,
+            label_height_mm,
+            require_second_factor,
+            reservation_strategy,
+        } = settings;
+        let reservation_strategy = reservation_strategy.unwrap_or(ReservationStrategy::FirstExpired);
+        Self { language, label_width_mm, label_height_mm, require_second_factor, reservation_strategy }
     }
 }
 

@@ -1,12 +1,16 @@
-//! Stock over HTTP: balances, goods receipts, the ledger and its proof.
+//! Stock over HTTP: balances, goods receipts, the ledger and its proof; acts by hand are in `acts`, what is kept in `held`.
 
-use chrono::{DateTime, Utc};
+pub mod acts;
+pub mod held;
+mod rows;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
-use shared::ids::{CellId, GoodsReceiptId, OrderId, ProductId, StockEntryId, WarehouseId};
+use shared::ids::{CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, WarehouseId};
 use shared::inventory::{self, BalanceFilter, EntryFilter, EntryKind, Outside, ReceiptLine};
 use shared::page::PageQuery;
 use shared::sync;
@@ -16,9 +20,11 @@ use crate::answers::{Created, Ending, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
 
-/// So much of a product in a cell.
+pub use rows::LotName;
+
+/// So much of one lot of a product in a cell.
 #[derive(Debug, Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 pub struct Balance {
     /// Where.
     pub cell_id: CellId,
@@ -28,18 +34,38 @@ pub struct Balance {
     pub warehouse_id: WarehouseId,
     /// Of what.
     pub product_id: ProductId,
+    /// Of which lot; the one without a code has the product's id.
+    pub lot_id: LotId,
+    /// The lot's code.
+    pub lot: Option<String>,
+    /// The last day on which the lot may be sold.
+    pub expires_on: Option<NaiveDate>,
     /// Units there.
     pub on_hand: i32,
-    /// Of these, held for orders.
+    /// Of these, held for orders or by hand.
     pub reserved: i32,
+    /// Of these, kept from everybody.
+    pub on_hold: i32,
     /// Of these, free.
     pub available: i32,
 }
 
 impl From<inventory::Balance> for Balance {
     fn from(balance: inventory::Balance) -> Self {
-        let inventory::Balance { cell_id, cell, warehouse_id, product_id, on_hand, reserved } = balance;
-        Self { cell_id, cell, warehouse_id, product_id, on_hand, reserved, available: on_hand - reserved }
+        let inventory::Balance {
+            cell_id,
+            cell,
+            warehouse_id,
+            product_id,
+            lot_id,
+            lot,
+            expires_on,
+            on_hand,
+            reserved,
+            on_hold,
+        } = balance;
+        let available = on_hand - reserved - on_hold;
+        Self { cell_id, cell, warehouse_id, product_id, lot_id, lot, expires_on, on_hand, reserved, on_hold, available }
     }
 }
 
@@ -50,6 +76,8 @@ shown! {
         id: StockEntryId,
         /// Of what.
         product_id: ProductId,
+        /// Of which lot.
+        lot_id: LotId,
         /// Taken from this cell,
         from_cell_id: Option<CellId>,
         /// or from this place outside.
@@ -66,6 +94,10 @@ shown! {
         order_id: Option<OrderId>,
         /// By this goods receipt.
         receipt_id: Option<GoodsReceiptId>,
+        /// By this document.
+        document_id: Option<StockDocumentId>,
+        /// For this reason, if it was corrected or written off.
+        reason: Option<String>,
         /// Who: `user:<id>`, `key:<id>` or `job:<kind>`.
         actor: String,
         /// When.
@@ -100,6 +132,8 @@ shown! {
         cell_id: CellId,
         /// Of what.
         product_id: ProductId,
+        /// Of which lot.
+        lot_id: LotId,
         /// What the balance says.
         on_hand: i64,
         /// What the entries sum to.
@@ -108,6 +142,10 @@ shown! {
         reserved: i64,
         /// What the active reservations sum to.
         reservations: i64,
+        /// What the balance says.
+        on_hold: i64,
+        /// What the active holds sum to.
+        holds: i64,
     }
 }
 
@@ -120,6 +158,8 @@ pub struct StockConsistency {
     pub entries: i64,
     /// Active reservations summed.
     pub reservations: i64,
+    /// Active holds summed.
+    pub holds: i64,
     /// The first hundred balances that are wrong; none is the promise.
     pub differences: Vec<StockDifference>,
 }
@@ -134,6 +174,8 @@ pub struct GoodsReceiptLine {
     pub cell: String,
     /// Units, from 1.
     pub quantity: i32,
+    /// Of this lot; one that nobody has heard of is made.
+    pub lot: Option<LotName>,
 }
 
 /// A goods receipt to post, whole or not at all.
@@ -153,7 +195,7 @@ pub struct Api;
 
 #[OpenApi(tag = "Tag::Inventory")]
 impl Api {
-    /// List balances by cell and product
+    /// List balances by cell, product and lot
     #[oai(path = "/inventory", method = "get", operation_id = "list_balances")]
     async fn balances(
         &self,
@@ -212,9 +254,9 @@ impl Api {
         let mut tx = db.begin(&actor).await?;
         let found = inventory::consistency(&mut tx).await?;
         tx.commit().await?;
-        let inventory::Consistency { balances, entries, reservations, differences } = found;
+        let inventory::Consistency { balances, entries, reservations, holds, differences } = found;
         let differences = differences.into_iter().map(Into::into).collect();
-        Ok(Json(StockConsistency { balances, entries, reservations, differences }))
+        Ok(Json(StockConsistency { balances, entries, reservations, holds, differences }))
     }
 
     /// Post a goods receipt into cells; orders that waited for the goods are served at once
@@ -226,7 +268,10 @@ impl Api {
         body: Json<PostGoodsReceipt>,
     ) -> Result<Created<GoodsReceipt>, ApiError> {
         let PostGoodsReceipt { warehouse_id, number, lines } = body.0;
-        let line = |GoodsReceiptLine { barcode, cell, quantity }| ReceiptLine { barcode, cell, quantity };
+        let line = |GoodsReceiptLine { barcode, cell, quantity, lot }| {
+            let lot = lot.map(Into::into);
+            ReceiptLine { barcode, cell, quantity, lot }
+        };
         let lines: Vec<_> = lines.into_iter().map(line).collect();
         let mut tx = db.begin(&actor).await?;
         let receipt = sync::receive_goods(&mut tx, warehouse_id, &number, &lines).await?;

@@ -39,6 +39,8 @@ ids! {
     CellId,
     /// A line of a history.
     HistoryId,
+    /// Goods that nobody may have for now.
+    HoldId,
     /// A tenant: nothing is shared between enterprises.
     EnterpriseId,
     /// A posted goods receipt.
@@ -51,6 +53,8 @@ ids! {
     KeyId,
     /// A letter to a person.
     LetterId,
+    /// Goods of one product that came together; the lot without a code has the product's id.
+    LotId,
     /// A line of a put-back request.
     MoveLineId,
     /// An assembly order.
@@ -67,7 +71,7 @@ ids! {
     ProductId,
     /// A unit of human work.
     RequestId,
-    /// Stock held for one order.
+    /// Stock held for one order, or by hand.
     ReservationId,
     /// A role of an enterprise's own.
     RoleId,
@@ -75,6 +79,8 @@ ids! {
     ScheduleId,
     /// A signed-in client.
     SessionId,
+    /// What somebody did to stock by hand.
+    StockDocumentId,
     /// One line of the stock ledger.
     StockEntryId,
     /// What is handed over to Wildberries.

@@ -17,7 +17,7 @@ use crate::ids::EnterpriseId;
 use crate::page::{Page, PageQuery};
 use crate::{Error, Result, users};
 
-pub use facts::{Language, SecondFactorDuty, Settings, TaxNumber, TimeZone};
+pub use facts::{Language, ReservationStrategy, SecondFactorDuty, Settings, TaxNumber, TimeZone};
 
 /// Whether its people may work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -127,7 +127,8 @@ pub async fn change(tx: &mut EnterpriseTx, id: EnterpriseId, change: &Change) ->
          SET name = coalesce($2, name), tax_number = coalesce($3, tax_number), time_zone = coalesce($4, time_zone),
              language = coalesce($5, language), label_width_mm = coalesce($6, label_width_mm),
              label_height_mm = coalesce($7, label_height_mm),
-             require_second_factor = CASE WHEN $8 THEN $9 ELSE require_second_factor END
+             require_second_factor = CASE WHEN $8 THEN $9 ELSE require_second_factor END,
+             reservation_strategy = coalesce($10, reservation_strategy)
          WHERE id = $1",
         id as _,
         name,
@@ -138,6 +139,7 @@ pub async fn change(tx: &mut EnterpriseTx, id: EnterpriseId, change: &Change) ->
         settings.map(|settings| settings.label_height_mm),
         settings.is_some(),
         settings.and_then(|settings| settings.require_second_factor) as Option<SecondFactorDuty>,
+        settings.map(|settings| settings.reservation_strategy) as Option<ReservationStrategy>,
     )
     .execute(tx.conn())
     .await?;
@@ -241,6 +243,7 @@ struct Row {
     label_width_mm: i32,
     label_height_mm: i32,
     require_second_factor: Option<SecondFactorDuty>,
+    reservation_strategy: ReservationStrategy,
     created_at: DateTime<Utc>,
 }
 
@@ -257,6 +260,7 @@ impl From<Row> for Enterprise {
                 label_width_mm: row.label_width_mm,
                 label_height_mm: row.label_height_mm,
                 require_second_factor: row.require_second_factor,
+                reservation_strategy: row.reservation_strategy,
             },
             created_at: row.created_at,
         }
@@ -279,7 +283,7 @@ async fn of_installation(
 ) -> Result<Vec<Enterprise>> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT id, name, tax_number, time_zone, status, language, label_width_mm, label_height_mm, require_second_factor, created_at
+        "SELECT id, name, tax_number, time_zone, status, language, label_width_mm, label_height_mm, require_second_factor, reservation_strategy, created_at
          FROM enterprises
          WHERE ($1::uuid IS NULL OR id = $1) AND ($2::uuid IS NULL OR id > $2)
            AND ($3::text IS NULL OR name ILIKE $3 OR tax_number ILIKE $3) AND ($4::text IS NULL OR status = $4)
@@ -307,7 +311,7 @@ async fn of_actor(
     let rows = sqlx::query_as!(
         Row,
         "SELECT e.id, e.name, e.tax_number, e.time_zone, e.status, e.language, e.label_width_mm, e.label_height_mm,
-                e.require_second_factor, e.created_at
+                e.require_second_factor, e.reservation_strategy, e.created_at
          FROM enterprises AS e
          WHERE (e.id = $1 OR EXISTS (SELECT FROM memberships AS m
                                      WHERE m.enterprise_id = e.id AND m.user_id = $2 AND m.status = 'active'))

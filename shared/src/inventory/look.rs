@@ -1,15 +1,15 @@
 //! Reading the ledger: balances, entries, and the proof that they agree.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{EntryKind, Outside};
 use crate::Result;
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
-use crate::ids::{CellId, GoodsReceiptId, OrderId, ProductId, StockEntryId, WarehouseId};
+use crate::ids::{CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, WarehouseId};
 use crate::page::{Page, PageQuery};
 
-/// So much of a product in a cell.
+/// So much of one lot of a product in a cell.
 #[derive(Clone, Debug)]
 pub struct Balance {
     /// Where.
@@ -20,10 +20,18 @@ pub struct Balance {
     pub warehouse_id: WarehouseId,
     /// Of what.
     pub product_id: ProductId,
+    /// Of which lot.
+    pub lot_id: LotId,
+    /// The lot's code; absent where nobody told lots apart.
+    pub lot: Option<String>,
+    /// The last day on which the lot may be sold.
+    pub expires_on: Option<NaiveDate>,
     /// Units there.
     pub on_hand: i32,
-    /// Of these, held for orders.
+    /// Of these, held for orders or by hand.
     pub reserved: i32,
+    /// Of these, kept from everybody.
+    pub on_hold: i32,
 }
 
 /// Which balances to list.
@@ -44,6 +52,8 @@ pub struct Entry {
     pub id: StockEntryId,
     /// Of what.
     pub product_id: ProductId,
+    /// Of which lot.
+    pub lot_id: LotId,
     /// Taken from a cell,
     pub from_cell_id: Option<CellId>,
     /// or from outside.
@@ -60,6 +70,10 @@ pub struct Entry {
     pub order_id: Option<OrderId>,
     /// By this goods receipt.
     pub receipt_id: Option<GoodsReceiptId>,
+    /// By this document.
+    pub document_id: Option<StockDocumentId>,
+    /// For this reason, if it was corrected or written off.
+    pub reason: Option<String>,
     /// Who.
     pub actor: String,
     /// When.
@@ -82,6 +96,8 @@ pub struct Difference {
     pub cell_id: CellId,
     /// Of what.
     pub product_id: ProductId,
+    /// Of which lot.
+    pub lot_id: LotId,
     /// What the balance says.
     pub on_hand: i64,
     /// What the entries sum to.
@@ -90,6 +106,10 @@ pub struct Difference {
     pub reserved: i64,
     /// What the active reservations sum to.
     pub reservations: i64,
+    /// What the balance says.
+    pub on_hold: i64,
+    /// What the active holds sum to.
+    pub holds: i64,
 }
 
 /// The whole ledger recomputed.
@@ -101,26 +121,29 @@ pub struct Consistency {
     pub entries: i64,
     /// Active reservations summed.
     pub reservations: i64,
+    /// Active holds summed.
+    pub holds: i64,
     /// The first hundred balances that are wrong; none is the promise.
     pub differences: Vec<Difference>,
 }
 
-/// Balances in reach that are not zero, by cell and product. One's own are those of the cells to which one's requests lead.
+/// Balances in reach that are not zero, by cell, product and lot. One's own are those of the cells to which one's requests lead.
 pub async fn balances(tx: &mut EnterpriseTx, filter: &BalanceFilter, query: &PageQuery) -> Result<Page<Balance>> {
     let bounds = tx.bounds(Permission::ReadStock)?;
-    let after: Option<(CellId, ProductId)> = query.key()?;
-    let (cell_id, product_id) = after.unzip();
+    let after: Option<(CellId, ProductId, LotId)> = query.key()?;
+    let (cell_id, product_id, lot_id) =
+        after.map_or((None, None, None), |(cell, product, lot)| (Some(cell), Some(product), Some(lot)));
     let rows = sqlx::query_as!(
         Balance,
-        "SELECT b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.on_hand, b.reserved
-         FROM balances AS b JOIN cells AS c ON c.id = b.cell_id
+        "SELECT b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.lot_id, l.code AS lot, l.expires_on, b.on_hand, b.reserved, b.on_hold
+         FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id
          WHERE b.on_hand > 0
            AND ($1::uuid IS NULL OR b.product_id = $1) AND ($2::uuid IS NULL OR c.warehouse_id = $2) AND ($3::uuid IS NULL OR b.cell_id = $3)
-           AND ($4::uuid IS NULL OR (b.cell_id, b.product_id) > ($4, $5::uuid))
+           AND ($4::uuid IS NULL OR (b.cell_id, b.product_id, b.lot_id) > ($4, $5::uuid, $9::uuid))
            AND ($7::uuid[] IS NULL OR c.warehouse_id = ANY($7)
                 OR EXISTS (SELECT FROM pick_lines AS l JOIN requests AS r ON r.id = l.request_id
                            WHERE l.cell_id = b.cell_id AND l.product_id = b.product_id AND r.assignee_id = $8))
-         ORDER BY b.cell_id, b.product_id LIMIT $6",
+         ORDER BY b.cell_id, b.product_id, b.lot_id LIMIT $6",
         filter.product_id as _,
         filter.warehouse_id as _,
         filter.cell_id as _,
@@ -129,10 +152,11 @@ pub async fn balances(tx: &mut EnterpriseTx, filter: &BalanceFilter, query: &Pag
         query.limit + 1,
         bounds.warehouses.as_deref(),
         bounds.person,
+        lot_id as _,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(query.page(rows, |balance| (balance.cell_id, balance.product_id)))
+    Ok(query.page(rows, |balance| (balance.cell_id, balance.product_id, balance.lot_id)))
 }
 
 /// The ledger as far as it is in reach, oldest first: what entered or left a cell of these warehouses, and what became
@@ -142,8 +166,8 @@ pub async fn entries(tx: &mut EnterpriseTx, filter: &EntryFilter, query: &PageQu
     let after: Option<StockEntryId> = query.key()?;
     let rows = sqlx::query_as!(
         Entry,
-        "SELECT e.id, e.product_id, e.from_cell_id, e.from_outside, e.to_cell_id, e.to_outside, e.quantity, e.kind, e.order_id,
-                e.receipt_id, e.actor, e.occurred_at
+        "SELECT e.id, e.product_id, e.lot_id, e.from_cell_id, e.from_outside, e.to_cell_id, e.to_outside, e.quantity, e.kind, e.order_id,
+                e.receipt_id, e.document_id, e.reason, e.actor, e.occurred_at
          FROM stock_entries AS e
          WHERE ($1::uuid IS NULL OR e.product_id = $1) AND ($2::uuid IS NULL OR e.order_id = $2) AND ($3::uuid IS NULL OR e.id > $3)
            AND ($5::uuid[] IS NULL
@@ -174,30 +198,37 @@ pub async fn consistency(tx: &mut EnterpriseTx) -> Result<Consistency> {
                   (SELECT count(*) FROM stock_entries AS e
                    WHERE $1 IS NULL OR e.from_cell_id IN (SELECT id FROM reached) OR e.to_cell_id IN (SELECT id FROM reached)) AS "entries!",
                   (SELECT count(*) FROM reservations AS r
-                   WHERE r.status = 'active' AND ($1 IS NULL OR r.cell_id IN (SELECT id FROM reached))) AS "reservations!""#,
+                   WHERE r.status = 'active' AND ($1 IS NULL OR r.cell_id IN (SELECT id FROM reached))) AS "reservations!",
+                  (SELECT count(*) FROM holds AS h
+                   WHERE h.status = 'active' AND ($1 IS NULL OR h.cell_id IN (SELECT id FROM reached))) AS "holds!""#,
         warehouses,
     )
     .fetch_one(tx.conn())
     .await?;
     let rows = sqlx::query!(
         r#"WITH summed AS (
-               SELECT cell_id, product_id, sum(quantity) AS quantity
-               FROM (SELECT to_cell_id AS cell_id, product_id, quantity FROM stock_entries WHERE to_cell_id IS NOT NULL
+               SELECT cell_id, product_id, lot_id, sum(quantity) AS quantity
+               FROM (SELECT to_cell_id AS cell_id, product_id, lot_id, quantity FROM stock_entries WHERE to_cell_id IS NOT NULL
                      UNION ALL
-                     SELECT from_cell_id, product_id, -quantity FROM stock_entries WHERE from_cell_id IS NOT NULL) AS sides
-               GROUP BY 1, 2
+                     SELECT from_cell_id, product_id, lot_id, -quantity FROM stock_entries WHERE from_cell_id IS NOT NULL) AS sides
+               GROUP BY 1, 2, 3
            ), held AS (
-               SELECT cell_id, product_id, sum(quantity) AS quantity FROM reservations WHERE status = 'active' GROUP BY 1, 2
+               SELECT cell_id, product_id, lot_id, sum(quantity) AS quantity FROM reservations WHERE status = 'active' GROUP BY 1, 2, 3
+           ), kept AS (
+               SELECT cell_id, product_id, lot_id, sum(quantity) AS quantity FROM holds WHERE status = 'active' GROUP BY 1, 2, 3
            )
-           SELECT cell_id AS "cell_id!", product_id AS "product_id!", coalesce(b.on_hand, 0)::bigint AS "on_hand!",
+           SELECT cell_id AS "cell_id!", product_id AS "product_id!", lot_id AS "lot_id!", coalesce(b.on_hand, 0)::bigint AS "on_hand!",
                   coalesce(s.quantity, 0)::bigint AS "entries!", coalesce(b.reserved, 0)::bigint AS "reserved!",
-                  coalesce(h.quantity, 0)::bigint AS "reservations!"
+                  coalesce(r.quantity, 0)::bigint AS "reservations!", coalesce(b.on_hold, 0)::bigint AS "on_hold!",
+                  coalesce(h.quantity, 0)::bigint AS "holds!"
            FROM balances AS b
-           FULL JOIN summed AS s USING (cell_id, product_id)
-           FULL JOIN held AS h USING (cell_id, product_id)
-           WHERE (coalesce(b.on_hand, 0) <> coalesce(s.quantity, 0) OR coalesce(b.reserved, 0) <> coalesce(h.quantity, 0))
+           FULL JOIN summed AS s USING (cell_id, product_id, lot_id)
+           FULL JOIN held AS r USING (cell_id, product_id, lot_id)
+           FULL JOIN kept AS h USING (cell_id, product_id, lot_id)
+           WHERE (coalesce(b.on_hand, 0) <> coalesce(s.quantity, 0) OR coalesce(b.reserved, 0) <> coalesce(r.quantity, 0)
+                  OR coalesce(b.on_hold, 0) <> coalesce(h.quantity, 0))
              AND ($1::uuid[] IS NULL OR EXISTS (SELECT FROM cells AS c WHERE c.id = cell_id AND c.warehouse_id = ANY($1)))
-           ORDER BY 1, 2 LIMIT 100"#,
+           ORDER BY 1, 2, 3 LIMIT 100"#,
         warehouses,
     )
     .fetch_all(tx.conn())
@@ -207,16 +238,20 @@ pub async fn consistency(tx: &mut EnterpriseTx) -> Result<Consistency> {
         .map(|row| Difference {
             cell_id: CellId(row.cell_id),
             product_id: ProductId(row.product_id),
+            lot_id: LotId(row.lot_id),
             on_hand: row.on_hand,
             entries: row.entries,
             reserved: row.reserved,
             reservations: row.reservations,
+            on_hold: row.on_hold,
+            holds: row.holds,
         })
         .collect();
     Ok(Consistency {
         balances: counts.balances,
         entries: counts.entries,
         reservations: counts.reservations,
+        holds: counts.holds,
         differences,
     })
 }

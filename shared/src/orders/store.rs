@@ -94,6 +94,18 @@ pub(super) async fn write_history(
     Ok(())
 }
 
+/// The products that orders will want which belong nowhere yet.
+pub(super) async fn wanted_by_strays(tx: &mut EnterpriseTx) -> Result<Vec<ProductId>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT DISTINCT coalesce(o.product_id, p.id) AS "product_id!: ProductId"
+           FROM orders AS o
+           LEFT JOIN products AS p ON p.account_id = o.account_id AND p.chrt_id = o.chrt_id
+           WHERE o.status = 'new' AND coalesce(o.product_id, p.id) IS NOT NULL"#
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
 /// Fills in what orders lacked; returns the products that now have somebody waiting.
 pub(super) async fn adopt(tx: &mut EnterpriseTx) -> Result<Vec<ProductId>> {
     let now = tx.now().await?;

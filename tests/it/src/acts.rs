@@ -67,6 +67,10 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let cells = json!({ "cells": [{ "code": name, "pickSequence": 100 }] });
             Act::post(format!("/warehouses/{}/cells", shop.warehouse), cells)
         }
+        "adjust_stock" => {
+            let line = json!({ "barcode": barcode(shop), "cell": "A-01", "change": 2, "reason": "found" });
+            Act::post("/inventory/adjustments", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
+        }
         "assign_request" => {
             let me = text(&shop.client.get("/users/me").await?["user"], "id")?;
             Act::post(format!("/requests/{}/assign", request(shop).await?), json!({ "assigneeId": me }))
@@ -139,6 +143,10 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::delete(format!("{path}/{}", session(&shop.client, &path).await?))
         }
         "end_user_sessions" => Act::delete(format!("/users/{}/sessions", somebody(shop).await?.id)),
+        "hold_stock" => {
+            shop.receive(9, 1, 1).await?;
+            Act::post("/inventory/holds", json!({ "warehouseId": shop.warehouse, "lines": [held_line(shop)] }))
+        }
         "link_warehouse" => {
             let own = text(&shop.client.post("/warehouses", json!({ "name": name })).await?, "id")?;
             let theirs = shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].clone();
@@ -146,6 +154,11 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
                 format!("/wildberries/accounts/{}/warehouses/{theirs}", shop.account),
                 json!({ "warehouseId": own }),
             )
+        }
+        "move_stock" => {
+            shop.receive(9, 1, 1).await?;
+            let line = json!({ "barcode": barcode(shop), "from": "A-01", "to": "A-02", "quantity": 1 });
+            Act::post("/inventory/moves", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
         }
         "move_request" => {
             Act::post(format!("/requests/{}/status", request(shop).await?), json!({ "status": "in_progress" }))
@@ -163,10 +176,23 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::post("/inventory/receipts", json!({ "warehouseId": shop.warehouse, "number": name, "lines": [line] }))
         }
         "publish_supply" => Act::post(format!("/supplies/{}/publish", supply(shop).await?), None),
+        "release_holds" => {
+            shop.receive(9, 1, 1).await?;
+            release(shop, "/inventory/holds", held_line(shop)).await?
+        }
+        "release_reservations" => {
+            shop.receive(9, 1, 1).await?;
+            release(shop, "/inventory/reservations", json!({ "barcode": barcode(shop), "quantity": 1 })).await?
+        }
         "remove_user" => Act::delete(format!("/users/{}", somebody(shop).await?.id)),
         "replace_token" => {
             let token = shop.seller.token(TokenKind::Personal, ALL_CATEGORIES);
             Act::put(format!("/wildberries/accounts/{}/token", shop.account), json!({ "token": token }))
+        }
+        "reserve_stock" => {
+            shop.receive(9, 1, 1).await?;
+            let line = json!({ "barcode": barcode(shop), "quantity": 1 });
+            Act::post("/inventory/reservations", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
         }
         "resolve_print_item" => {
             let job = print_job(shop).await?;
@@ -198,8 +224,29 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::put(format!("/users/{}/grants", somebody(shop).await?.id), grants)
         }
         "start_sync" => Act::post("/sync-runs", json!({ "accountId": shop.account, "kind": "warehouses" })),
+        "write_off_stock" => {
+            shop.receive(9, 1, 1).await?;
+            let line = json!({ "barcode": barcode(shop), "cell": "A-01", "quantity": 1, "reason": "damaged" });
+            Act::post("/inventory/write-offs", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
+        }
         _ => return Ok(None),
     }))
+}
+
+/// A barcode of the product whose stock examples change.
+fn barcode(shop: &Shop<'_>) -> Value {
+    shop.products[9]["barcodes"][0].clone()
+}
+
+fn held_line(shop: &Shop<'_>) -> Value {
+    json!({ "barcode": barcode(shop), "cell": "A-01", "quantity": 1, "reason": "quarantine" })
+}
+
+/// Keeps something there, and asks for it to be given back.
+async fn release(shop: &Shop<'_>, path: &str, line: Value) -> Result<Act> {
+    let kept = shop.client.post(path, json!({ "warehouseId": shop.warehouse, "lines": [line] })).await?;
+    let id = kept["rows"][0]["parts"][0]["id"].clone();
+    Ok(Act::post(format!("{path}/release"), json!({ "warehouseId": shop.warehouse, "ids": [id] })))
 }
 
 /// A colleague who is signed in.

@@ -96,6 +96,7 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
     };
     let grants = json!([{ "role": "viewer", "reach": "own" }]);
     let role = json!({ "name": "Новая", "permissions": ["orders:read"] });
+    let lines = |lines: Value| json!({ "warehouseId": shop.warehouse, "lines": lines });
     let bodies: BTreeMap<&str, Value> = BTreeMap::from([
         ("create_user", json!({ "email": "new@example.org", "name": "Н", "password": it::PASSWORD, "grants": grants })),
         ("change_user", json!({ "name": "Другое" })),
@@ -115,6 +116,13 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
             json!({ "warehouseId": shop.warehouse, "number": "П-1",
                     "lines": [{ "barcode": shop.products[0]["barcodes"][0], "cell": "A-01", "quantity": 1 }] }),
         ),
+        ("move_stock", lines(json!([{ "barcode": "0", "from": "A-01", "to": "A-02", "quantity": 1 }]))),
+        ("adjust_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "change": 1, "reason": "found" }]))),
+        ("write_off_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "quantity": 1, "reason": "lost" }]))),
+        ("hold_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "quantity": 1, "reason": "damage" }]))),
+        ("reserve_stock", lines(json!([{ "barcode": "0", "quantity": 1 }]))),
+        ("release_holds", json!({ "warehouseId": shop.warehouse, "ids": [NOBODY] })),
+        ("release_reservations", json!({ "warehouseId": shop.warehouse, "ids": [NOBODY] })),
         ("pack_order", json!({ "sticker": "нет такого" })),
         ("create_request", json!({ "type": "order_picking", "warehouseId": shop.warehouse, "orderIds": [waiting] })),
         ("assign_request", json!({ "assigneeId": other.id })),
