@@ -115,6 +115,7 @@ async fn a_strategy_decides_out_of_which_cells_orders_are_served() -> Result<()>
     let app = TestApp::start().await?;
     let shop = app.shop().await?;
     receive(&shop, 2, 1, Some(json!({ "code": "старая" }))).await?;
+    app.clock.advance(chrono::Duration::minutes(1));
     receive(&shop, 1, 1, Some(json!({ "code": "новая", "expiresOn": day(&app, 5) }))).await?;
     receive(&shop, 3, 9, Some(json!({ "code": "большая" }))).await?;
     let line = json!([{ "barcode": shop.products[0]["barcodes"][0], "quantity": 1 }]);
