@@ -59,8 +59,10 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         /// With exactly this barcode.
+        #[oai(validator(max_length = 128))]
         barcode: Query<Option<String>>,
         /// With this text in name or SKU, whatever the case.
+        #[oai(validator(max_length = 200))]
         text: Query<Option<String>>,
         /// Of this card.
         #[oai(name = "nmId")]

@@ -215,10 +215,12 @@ refusals! {
     CellOfPacking = "cell_of_packing", "Only picked goods lie in the packing cell", "В ячейке упаковки лежит только собранный товар";
     CellUnknown = "cell_unknown", "The warehouse has no such cell", "На складе нет такой ячейки";
     EmailTaken = "email_taken", "A person with this e-mail already exists", "Пользователь с такой почтой уже есть";
+    EnterpriseAdministered = "enterprise_administered", "The enterprise has an administrator already", "В предприятии уже есть администратор";
     FourEyes = "four_eyes", "Somebody else has to approve this", "Это должен подтвердить другой человек";
     GoodsReceiptNumberTaken = "goods_receipt_number_taken", "A goods receipt with this number is already posted", "Приёмка с таким номером уже проведена";
     HoldEnded = "hold_ended", "The hold is already released", "Блокировка уже снята";
     HoldUnknown = "hold_unknown", "The warehouse has no such hold", "На складе нет такой блокировки";
+    InvitationOutdated = "invitation_outdated", "What the invitation grants cannot be given any more", "То, что обещает приглашение, уже нельзя выдать";
     JobNotCancellable = "job_not_cancellable", "The job can no longer be cancelled", "Задание уже нельзя отменить";
     LastAdministrator = "last_administrator", "The enterprise must keep an administrator", "В предприятии должен остаться администратор";
     LotExpiryDiffers = "lot_expiry_differs", "The lot has another last day of sale", "У этой партии другой срок годности";

@@ -19,16 +19,20 @@ use crate::problem::ApiError;
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StockMoveLine {
     /// Any barcode of the product,
+    #[oai(validator(min_length = 1, max_length = 128))]
     pub barcode: Option<String>,
     /// or the product.
     pub product_id: Option<ProductId>,
     /// Of this lot; if absent, of any, what expires first first.
     pub lot: Option<LotName>,
     /// The code of the cell where it lies.
+    #[oai(validator(min_length = 1, max_length = 60))]
     pub from: String,
     /// The code of the cell where it shall lie.
+    #[oai(validator(min_length = 1, max_length = 60))]
     pub to: String,
     /// Units, from 1.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000")))]
     pub quantity: i32,
 }
 
@@ -39,12 +43,15 @@ pub struct MoveStock {
     /// In which warehouse.
     pub warehouse_id: WarehouseId,
     /// The number of your own document.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub number: Option<String>,
     /// In words.
+    #[oai(validator(min_length = 1, max_length = 1000))]
     pub comment: Option<String>,
     /// What becomes of the other lines when one is refused; `all_or_nothing` if absent.
     pub mode: Option<Mode>,
     /// At most 1000; a line may move on what a line before it has brought.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub lines: Vec<StockMoveLine>,
 }
 
@@ -53,14 +60,17 @@ pub struct MoveStock {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StockAdjustLine {
     /// Any barcode of the product,
+    #[oai(validator(min_length = 1, max_length = 128))]
     pub barcode: Option<String>,
     /// or the product.
     pub product_id: Option<ProductId>,
     /// Of this lot. One that nobody has heard of is made where there is more; if absent, of any where there is less.
     pub lot: Option<LotName>,
     /// The code of the cell.
+    #[oai(validator(min_length = 1, max_length = 60))]
     pub cell: String,
     /// Units, negative where there are fewer.
+    #[oai(validator(minimum(value = "-1000000"), maximum(value = "1000000")))]
     pub change: i32,
     /// Why; `other` needs a comment.
     pub reason: AdjustReason,
@@ -73,12 +83,15 @@ pub struct AdjustStock {
     /// In which warehouse.
     pub warehouse_id: WarehouseId,
     /// The number of your own document.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub number: Option<String>,
     /// In words.
+    #[oai(validator(min_length = 1, max_length = 1000))]
     pub comment: Option<String>,
     /// What becomes of the other lines when one is refused; `all_or_nothing` if absent.
     pub mode: Option<Mode>,
     /// At most 1000.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub lines: Vec<StockAdjustLine>,
 }
 
@@ -87,14 +100,17 @@ pub struct AdjustStock {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StockWriteOffLine {
     /// Any barcode of the product,
+    #[oai(validator(min_length = 1, max_length = 128))]
     pub barcode: Option<String>,
     /// or the product.
     pub product_id: Option<ProductId>,
     /// Of this lot; if absent, of any, what expires first first.
     pub lot: Option<LotName>,
     /// The code of the cell.
+    #[oai(validator(min_length = 1, max_length = 60))]
     pub cell: String,
     /// Units, from 1.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000")))]
     pub quantity: i32,
     /// Why; `other` needs a comment.
     pub reason: WriteOffReason,
@@ -107,12 +123,15 @@ pub struct WriteOffStock {
     /// In which warehouse.
     pub warehouse_id: WarehouseId,
     /// The number of your own document.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub number: Option<String>,
     /// In words.
+    #[oai(validator(min_length = 1, max_length = 1000))]
     pub comment: Option<String>,
     /// What becomes of the other lines when one is refused; `all_or_nothing` if absent.
     pub mode: Option<Mode>,
     /// At most 1000.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub lines: Vec<StockWriteOffLine>,
 }
 

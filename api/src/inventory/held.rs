@@ -90,14 +90,17 @@ shown! {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StockHoldLine {
     /// Any barcode of the product,
+    #[oai(validator(min_length = 1, max_length = 128))]
     pub barcode: Option<String>,
     /// or the product.
     pub product_id: Option<ProductId>,
     /// Of this lot; if absent, of any, what expires first first.
     pub lot: Option<LotName>,
     /// The code of the cell.
+    #[oai(validator(min_length = 1, max_length = 60))]
     pub cell: String,
     /// Units, from 1.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000")))]
     pub quantity: i32,
     /// Why.
     pub reason: HoldReason,
@@ -110,12 +113,15 @@ pub struct HoldStock {
     /// In which warehouse.
     pub warehouse_id: WarehouseId,
     /// The number of your own document.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub number: Option<String>,
     /// In words.
+    #[oai(validator(min_length = 1, max_length = 1000))]
     pub comment: Option<String>,
     /// What becomes of the other lines when one is refused; `all_or_nothing` if absent.
     pub mode: Option<Mode>,
     /// At most 1000.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub lines: Vec<StockHoldLine>,
 }
 
@@ -124,14 +130,17 @@ pub struct HoldStock {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StockReserveLine {
     /// Any barcode of the product,
+    #[oai(validator(min_length = 1, max_length = 128))]
     pub barcode: Option<String>,
     /// or the product.
     pub product_id: Option<ProductId>,
     /// Of this lot; if absent, the enterprise's strategy chooses.
     pub lot: Option<LotName>,
     /// The code of a storage cell; if absent, the enterprise's strategy chooses.
+    #[oai(validator(min_length = 1, max_length = 60))]
     pub cell: Option<String>,
     /// Units, from 1: all of them or none.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000")))]
     pub quantity: i32,
 }
 
@@ -142,12 +151,15 @@ pub struct ReserveStock {
     /// In which warehouse.
     pub warehouse_id: WarehouseId,
     /// The number of your own document.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub number: Option<String>,
     /// In words.
+    #[oai(validator(min_length = 1, max_length = 1000))]
     pub comment: Option<String>,
     /// What becomes of the other lines when one is refused; `all_or_nothing` if absent.
     pub mode: Option<Mode>,
     /// At most 1000.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub lines: Vec<StockReserveLine>,
 }
 
@@ -158,12 +170,15 @@ pub struct ReleaseHolds {
     /// In which warehouse.
     pub warehouse_id: WarehouseId,
     /// The number of your own document.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub number: Option<String>,
     /// In words.
+    #[oai(validator(min_length = 1, max_length = 1000))]
     pub comment: Option<String>,
     /// What becomes of the others when one is refused; `all_or_nothing` if absent.
     pub mode: Option<Mode>,
     /// At most 1000.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub ids: Vec<HoldId>,
 }
 
@@ -174,12 +189,15 @@ pub struct ReleaseReservations {
     /// In which warehouse.
     pub warehouse_id: WarehouseId,
     /// The number of your own document.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub number: Option<String>,
     /// In words.
+    #[oai(validator(min_length = 1, max_length = 1000))]
     pub comment: Option<String>,
     /// What becomes of the others when one is refused; `all_or_nothing` if absent.
     pub mode: Option<Mode>,
     /// At most 1000.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub ids: Vec<ReservationId>,
 }
 

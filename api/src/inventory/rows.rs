@@ -14,6 +14,7 @@ use crate::problem::Code;
 #[oai(rename_all = "camelCase", deny_unknown_fields, skip_serializing_if_is_none)]
 pub struct LotName {
     /// What is printed on it, 1 to 60 characters; if absent, its last day of sale is its code.
+    #[oai(validator(min_length = 1, max_length = 60))]
     pub code: Option<String>,
     /// The last day on which it may be sold.
     pub expires_on: Option<NaiveDate>,

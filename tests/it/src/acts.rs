@@ -2,6 +2,7 @@
 //! example here.
 
 use anyhow::{Context, Result};
+use api::needs::Needs;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::accounts::WatchTokens;
@@ -9,8 +10,9 @@ use stack::Client;
 use stack::client::text;
 use wildberries::{ALL_CATEGORIES, TokenKind, TokenSpec};
 
+use crate::PASSWORD;
 use crate::Shop;
-use crate::people::{Person, Reach, grant};
+use crate::people::{Person, Reach, address, enterprise_of, grant};
 
 /// A request that will succeed once.
 #[derive(Clone, Debug)]
@@ -52,12 +54,23 @@ pub fn changing_operations() -> Vec<String> {
         .collect()
 }
 
+/// Who asks for an operation: the shop's administrator, or somebody who runs the installation.
+pub async fn asker(shop: &Shop<'_>, operation: &str) -> Result<Client> {
+    if is_of_the_installation(operation) { shop.app.system_administrator().await } else { Ok(shop.client.clone()) }
+}
+
+/// Whether an operation is one of those who run the installation.
+pub fn is_of_the_installation(operation: &str) -> bool {
+    Needs::of(operation) == Some(Needs::System)
+}
+
 /// Arranges what the operation needs, and asks for it; absent when nobody wrote an example.
 #[expect(clippy::too_many_lines, reason = "a table: one arm per operation")]
 pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
     let name = format!("Пример {}", shared::ids::JobId::new());
     Ok(Some(match operation {
         "acknowledge_alarm" => Act::post(format!("/alarms/{}/acknowledge", alarm(shop).await?), None),
+        "activate_enterprise" => Act::post(format!("/enterprises/{}/activate", enterprise(shop, &name).await?), None),
         "activate_user" => {
             let id = somebody(shop).await?.id;
             shop.client.post(&format!("/users/{id}/deactivate"), json!({})).await?;
@@ -91,6 +104,10 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let one = wildberries::Shop { cards: 1, warehouses: 1, marked: 0, ..wildberries::Shop::default() };
             let token = shop.app.simulator.shop(one).token(TokenKind::Personal, ALL_CATEGORIES);
             Act::post("/wildberries/accounts", json!({ "name": "Второй", "token": token }))
+        }
+        "create_enterprise" => {
+            let administrator = json!({ "email": address(), "name": name, "password": PASSWORD });
+            Act::post("/enterprises", json!({ "name": name, "administrator": administrator }))
         }
         "create_print_job" => {
             let (request, _) = shop.picked(1).await?;
@@ -146,6 +163,12 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
         "hold_stock" => {
             shop.receive(9, 1, 1).await?;
             Act::post("/inventory/holds", json!({ "warehouseId": shop.warehouse, "lines": [held_line(shop)] }))
+        }
+        "invite_administrator" => {
+            let system = shop.app.system_administrator().await?;
+            let empty = text(&system.post("/enterprises", json!({ "name": name })).await?, "id")?;
+            let body = json!({ "email": address(), "name": name });
+            Act::post(format!("/enterprises/{empty}/administrator-invitations"), body)
         }
         "link_warehouse" => {
             let own = text(&shop.client.post("/warehouses", json!({ "name": name })).await?, "id")?;
@@ -229,6 +252,7 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let line = json!({ "barcode": barcode(shop), "cell": "A-01", "quantity": 1, "reason": "damaged" });
             Act::post("/inventory/write-offs", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
         }
+        "suspend_enterprise" => Act::post(format!("/enterprises/{}/suspend", enterprise(shop, &name).await?), None),
         _ => return Ok(None),
     }))
 }
@@ -247,6 +271,11 @@ async fn release(shop: &Shop<'_>, path: &str, line: Value) -> Result<Act> {
     let kept = shop.client.post(path, json!({ "warehouseId": shop.warehouse, "lines": [line] })).await?;
     let id = kept["rows"][0]["parts"][0]["id"].clone();
     Ok(Act::post(format!("{path}/release"), json!({ "warehouseId": shop.warehouse, "ids": [id] })))
+}
+
+/// Another enterprise than the shop's.
+async fn enterprise(shop: &Shop<'_>, name: &str) -> Result<String> {
+    enterprise_of(&shop.app.enterprise(name).await?).await
 }
 
 /// A colleague who is signed in.

@@ -13,6 +13,7 @@ pub mod ports;
 pub mod prepare;
 pub mod printer;
 pub mod programs;
+pub mod schemathesis;
 pub mod servers;
 pub mod signals;
 mod stack;

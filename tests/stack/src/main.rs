@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use stack::{
-    Durability, Options, Role, ServerOptions, Servers, Stack, Steps, bench, chaos, demo, prepare,
+    Durability, Options, Role, ServerOptions, Servers, Stack, Steps, bench, chaos, demo, prepare, schemathesis,
     signals::Interruption, suite,
 };
 
@@ -44,6 +44,21 @@ enum Command {
     /// Breaks things on purpose while the main job is walked
     #[command(subcommand)]
     Chaos(Chaos),
+    /// Asks the API whatever its document allows and much that it forbids, as every kind of caller
+    Schemathesis {
+        /// Only as these
+        #[arg(long = "role", value_delimiter = ',')]
+        roles: Vec<schemathesis::Role>,
+        /// Generated requests for each operation, beside those that the document's bounds dictate; 10, with --short 3
+        #[arg(long)]
+        examples: Option<u32>,
+        /// Repeats a run
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Asks most callers only what is generated; nobody walks from one operation to the next
+        #[arg(long)]
+        short: bool,
+    },
     /// Starts Postgres and Redis alone and waits for Ctrl-C
     Servers {
         /// Flushes everything, as in production
@@ -176,6 +191,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             };
             let seed = seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
             until_asked(Box::pin(chaos::ledger(size, seed, &mut steps))).await
+        }
+        Command::Schemathesis { roles, examples, seed, short } => {
+            let examples = examples.unwrap_or(if short { 3 } else { 10 });
+            let asked = schemathesis::Asked { roles, examples, seed, short };
+            until_asked(Box::pin(schemathesis::run(asked, &mut steps))).await
         }
         Command::Up(place) => until_asked(stand(place.options(), &mut steps)).await,
         Command::Servers { durable } => until_asked(serve(durable, &mut steps)).await,

@@ -230,6 +230,12 @@ impl Stack {
         Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() }
     }
 
+    /// Runs a command of the `api` program to its end, with `input` on its standard input.
+    pub async fn administer(&self, arguments: &[&str], input: &str) -> anyhow::Result<()> {
+        let database_url = self.servers.database_url(Role::Api, &self.database);
+        self.bench().recipe("administer", "api", arguments, database_url).run(input).await
+    }
+
     /// Where the programs write their logs.
     pub fn logs(&self) -> &Path {
         &self.logs

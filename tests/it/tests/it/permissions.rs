@@ -39,7 +39,7 @@ fn operations() -> Result<Vec<Operation>> {
 
 #[test]
 fn every_operation_says_what_it_needs_and_those_that_need_nothing_need_no_token() -> Result<()> {
-    let words = ["public", "signed-in", "enterprise:member", "system:administer"];
+    let words = ["public", "signed-in", "person", "enterprise:member", "system:administer"];
     let document: Value = serde_json::from_str(&api::openapi())?;
     for operation in operations()? {
         ensure!(!operation.needs.is_empty(), "{} needs nothing", operation.id);
@@ -51,6 +51,20 @@ fn every_operation_says_what_it_needs_and_those_that_need_nothing_need_no_token(
         ensure!(open == (operation.needs == ["public"]), "{}: {}", operation.id, shown["security"]);
     }
     Ok(())
+}
+
+/// What acts on stock are asked with.
+fn bodies_of_stock(warehouse: &str) -> BTreeMap<&'static str, Value> {
+    let lines = |lines: Value| json!({ "warehouseId": warehouse, "lines": lines });
+    BTreeMap::from([
+        ("move_stock", lines(json!([{ "barcode": "0", "from": "A-01", "to": "A-02", "quantity": 1 }]))),
+        ("adjust_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "change": 1, "reason": "found" }]))),
+        ("write_off_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "quantity": 1, "reason": "lost" }]))),
+        ("hold_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "quantity": 1, "reason": "damage" }]))),
+        ("reserve_stock", lines(json!([{ "barcode": "0", "quantity": 1 }]))),
+        ("release_holds", json!({ "warehouseId": warehouse, "ids": [NOBODY] })),
+        ("release_reservations", json!({ "warehouseId": warehouse, "ids": [NOBODY] })),
+    ])
 }
 
 #[tokio::test]
@@ -96,8 +110,7 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
     };
     let grants = json!([{ "role": "viewer", "reach": "own" }]);
     let role = json!({ "name": "Новая", "permissions": ["orders:read"] });
-    let lines = |lines: Value| json!({ "warehouseId": shop.warehouse, "lines": lines });
-    let bodies: BTreeMap<&str, Value> = BTreeMap::from([
+    let mut bodies: BTreeMap<&str, Value> = BTreeMap::from([
         ("create_user", json!({ "email": "new@example.org", "name": "Н", "password": it::PASSWORD, "grants": grants })),
         ("change_user", json!({ "name": "Другое" })),
         ("set_user_grants", json!({ "grants": grants })),
@@ -116,13 +129,6 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
             json!({ "warehouseId": shop.warehouse, "number": "П-1",
                     "lines": [{ "barcode": shop.products[0]["barcodes"][0], "cell": "A-01", "quantity": 1 }] }),
         ),
-        ("move_stock", lines(json!([{ "barcode": "0", "from": "A-01", "to": "A-02", "quantity": 1 }]))),
-        ("adjust_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "change": 1, "reason": "found" }]))),
-        ("write_off_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "quantity": 1, "reason": "lost" }]))),
-        ("hold_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "quantity": 1, "reason": "damage" }]))),
-        ("reserve_stock", lines(json!([{ "barcode": "0", "quantity": 1 }]))),
-        ("release_holds", json!({ "warehouseId": shop.warehouse, "ids": [NOBODY] })),
-        ("release_reservations", json!({ "warehouseId": shop.warehouse, "ids": [NOBODY] })),
         ("pack_order", json!({ "sticker": "нет такого" })),
         ("create_request", json!({ "type": "order_picking", "warehouseId": shop.warehouse, "orderIds": [waiting] })),
         ("assign_request", json!({ "assigneeId": other.id })),
@@ -130,11 +136,12 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
         ("scan", json!({ "kind": "cell", "code": "A-01" })),
         ("create_supply", json!({ "orderIds": [waiting] })),
         ("set_shipping", json!({ "date": "2030-01-01", "pointId": 1, "type": "selfShipping" })),
-        ("invite_user", json!({ "email": "anna.novaya@example.org", "name": "Анна", "role": "viewer" })),
+        ("invite_user", json!({ "email": "anna.novaya@example.org", "name": "Анна", "grants": grants })),
         ("create_printer", json!({ "name": "Новый", "host": "127.0.0.1", "port": 9100, "dpi": 203 })),
         ("create_print_job", json!({ "printerId": shop.printer, "requestId": request })),
         ("resolve_print_item", json!({ "verdict": "printed" })),
     ]);
+    bodies.extend(bodies_of_stock(&shop.warehouse));
 
     // Two people whose roles are changed before each operation: that holds from the next request on.
     let (only, but) =

@@ -47,6 +47,28 @@ pub enum Figures {
     Audit,
     /// The front door in a rush
     Door,
+    /// What session check and row security cost
+    Recognition,
+}
+
+/// Session check and row security against the bare handler: a benchmark of the suite, because both stand in one process.
+async fn recognition(broken: &mut Vec<&'static str>, steps: &mut Steps) -> anyhow::Result<()> {
+    let servers = Servers::start_with(ServerOptions { private: true, ..ServerOptions::new(Durability::Fast) }, |_| ());
+    let servers = steps.step("Start Postgres and Redis", servers).await?;
+    let bench = crate::programs::cargo(&["bench", "--quiet", "--package", "it", "--bench", "recognition"])?;
+    let mut bench = crate::suite::with_servers(bench, &servers);
+    let measuring = async {
+        let measured = tokio::task::spawn_blocking(move || bench.output()).await?.context("starting the benchmark")?;
+        let (said, complained) =
+            (String::from_utf8_lossy(&measured.stdout).into_owned(), String::from_utf8_lossy(&measured.stderr));
+        ensure!(!said.is_empty(), "it did not run: {complained}");
+        anyhow::Ok((measured.status.success(), said))
+    };
+    let (held, said) = steps.step("Session check and row security", measuring).await?;
+    let reached = said.lines().last().unwrap_or_default().trim().to_owned();
+    let what = "session check and row security, against the same handler without";
+    tell(steps, broken, &Figure { what, promise: "≥ 0.70 of the rate", reached, held });
+    servers.stop().await
 }
 
 /// What an audit entry costs, on a server of its own.
@@ -103,6 +125,9 @@ pub async fn run(short: bool, only: &[Figures], steps: &mut Steps) -> anyhow::Re
     }
     if wanted(Figures::Audit) {
         audit(&mut broken, steps).await?;
+    }
+    if wanted(Figures::Recognition) {
+        recognition(&mut broken, steps).await?;
     }
     if wanted(Figures::Door) {
         door::run(&mut broken, steps).await?;

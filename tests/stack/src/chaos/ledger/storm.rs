@@ -150,17 +150,14 @@ async fn kill(
         *kills += 1;
         let victim = chance.random_range(0..PROCESSES + 1);
         let again = async {
-            match replicas.get_mut(victim) {
-                Some((replica, url)) => {
-                    replica.kill().await?;
-                    replica.restart().await?;
-                    replica.wait_ready(&format!("{url}/health/ready"), READY).await
-                }
-                None => {
-                    let worker = &mut workers[chance.random_range(0..PROCESSES)];
-                    worker.kill().await?;
-                    worker.restart().await
-                }
+            if let Some((replica, url)) = replicas.get_mut(victim) {
+                replica.kill().await?;
+                replica.restart().await?;
+                replica.wait_ready(&format!("{url}/health/ready"), READY).await
+            } else {
+                let worker = &mut workers[chance.random_range(0..PROCESSES)];
+                worker.kill().await?;
+                worker.restart().await
             }
         };
         if let Err(error) = again.await {
