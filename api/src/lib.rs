@@ -10,6 +10,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod auth;
 pub mod bodies;
+mod clearable;
 pub mod docs;
 pub mod document;
 pub mod edge;
@@ -73,7 +74,7 @@ type Nouns = (
     (users::Api, roles::Api),
     wildberries::Api,
     sync::Api,
-    warehouses::Api,
+    warehouses::Apis,
     products::Api,
     (inventory::Api, inventory::acts::Api, inventory::held::Api),
     orders::Api,
@@ -92,7 +93,7 @@ const NOUNS: Nouns = (
     (users::Api, roles::Api),
     wildberries::Api,
     sync::Api,
-    warehouses::Api,
+    warehouses::APIS,
     products::Api,
     (inventory::Api, inventory::acts::Api, inventory::held::Api),
     orders::Api,

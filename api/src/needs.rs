@@ -122,6 +122,7 @@ table! {
     "replace_token": one(&[ManageTokens]);
     "list_wildberries_warehouses": one(&[ReadWildberries]);
     "link_warehouse": one(&[ManageWildberries]);
+    "unlink_warehouse": one(&[ManageWildberries]);
     "list_sync_runs": one(&[ReadWildberries]);
     "start_sync": one(&[ManageWildberries]);
     "get_sync_run": one(&[ReadWildberries]);
@@ -129,8 +130,29 @@ table! {
     // A new one is in nobody's reach yet but of those who reach everywhere.
     "create_warehouse": Everywhere(&[ManageWarehouses]);
     "get_warehouse": one(&[ReadStock]);
+    "change_warehouse": one(&[ManageWarehouses]);
+    "list_warehouse_uses": one(&[ReadStock]);
+    "archive_warehouse": Everywhere(&[ManageWarehouses]);
+    "restore_warehouse": Everywhere(&[ManageWarehouses]);
+    "get_warehouse_fill": one(&[ReadStock]);
+    "get_warehouse_map": one(&[ReadStock]);
+    "list_zones": one(&[ReadStock]);
+    "create_zone": one(&[ManageWarehouses]);
+    "change_zone": one(&[ManageWarehouses]);
+    "delete_zone": one(&[ManageWarehouses]);
     "list_cells": one(&[ReadStock]);
+    "search_cells": one(&[ReadStock]);
+    "get_cell": one(&[ReadStock]);
     "add_cells": one(&[ManageWarehouses]);
+    "generate_cells": one(&[ManageWarehouses]);
+    "change_cell": one(&[ManageWarehouses]);
+    "change_cells": one(&[ManageWarehouses]);
+    "block_cells": one(&[ManageWarehouses]);
+    "unblock_cells": one(&[ManageWarehouses]);
+    "archive_cells": one(&[ManageWarehouses]);
+    "restore_cells": one(&[ManageWarehouses]);
+    "print_cell_labels": one(&[PrintLabels]);
+    "get_cell_label": one(&[ReadStock]);
     "list_products": one(&[ReadStock]);
     "get_product": one(&[ReadStock]);
     "list_balances": one(&[ReadStock]);

@@ -16,16 +16,22 @@ use shared::versions::Version;
 use crate::idempotency::parameters;
 
 /// Operations that compare the version with what `If-Match` expects. Every other one refuses the header.
-pub const EDITS: [&str; 11] = [
+pub const EDITS: [&str; 17] = [
+    "archive_warehouse",
     "assign_request",
+    "change_cell",
     "change_enterprise",
     "change_me",
     "change_role",
     "change_user",
+    "change_warehouse",
+    "change_zone",
+    "delete_zone",
     "deliver_supply",
     "move_request",
     "publish_supply",
     "replace_token",
+    "restore_warehouse",
     "set_shipping",
     "set_user_grants",
 ];

@@ -93,6 +93,8 @@ ids! {
     WarehouseId,
     /// A worker process.
     WorkerId,
+    /// A part of a warehouse.
+    ZoneId,
 }
 
 macro_rules! wildberries_ids {

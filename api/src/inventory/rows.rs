@@ -84,8 +84,8 @@ pub struct StockRow {
     pub done: bool,
     /// What it did; more than one where several lots or cells were needed.
     pub parts: Vec<StockPart>,
-    /// Why it was refused.
-    pub code: Option<Code>,
+    /// Which rule said no.
+    pub problem: Option<Code>,
     /// The facts of the case.
     pub detail: Option<String>,
 }
@@ -95,12 +95,12 @@ impl From<inventory::Row> for StockRow {
         match row {
             Ok(parts) => {
                 let parts = parts.into_iter().map(Into::into).collect();
-                Self { done: true, parts, code: None, detail: None }
+                Self { done: true, parts, problem: None, detail: None }
             }
             Err(refused) => Self {
                 done: false,
                 parts: Vec::new(),
-                code: Some(refused.refusal.into()),
+                problem: Some(refused.refusal.into()),
                 detail: Some(refused.detail),
             },
         }

@@ -14,7 +14,7 @@ use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RowRefused;
 use crate::ids::{CellId, LotId, ProductId, StockDocumentId, WarehouseId};
-use crate::warehouses::{self, CellPurpose};
+use crate::warehouses::{self, Purpose};
 use crate::{Error, Refusal, Result, products};
 
 /// The largest batch, in lines.
@@ -129,13 +129,23 @@ pub struct Posted {
 /// What is said of a line, or why it is refused.
 pub(super) type Verdict<T> = std::result::Result<T, (Refusal, String)>;
 
+/// A cell that a line names.
+#[derive(Clone, Debug)]
+struct Place {
+    id: CellId,
+    purpose: Purpose,
+    blocked_reason: Option<String>,
+    /// Whether it takes no more than so much, or not everything together.
+    is_limited: bool,
+}
+
 /// A batch whose lines were looked up, and whose products are ours until the transaction ends.
 #[derive(Debug)]
 pub(super) struct Batch {
     products: Vec<Verdict<ProductId>>,
     lots: Vec<Option<Named>>,
     known: Known,
-    cells: HashMap<String, (CellId, CellPurpose)>,
+    cells: HashMap<String, Place>,
 }
 
 impl Batch {
@@ -188,20 +198,38 @@ impl Batch {
         self.lots[row].as_ref().map(|named| self.known.find(named)).transpose()
     }
 
-    /// The cell of this code.
+    /// The cell of this code, whether it gives and takes or not.
     pub fn cell(&self, code: &str) -> Verdict<CellId> {
-        self.cells.get(code).map(|(id, _)| *id).ok_or_else(|| no_cell(code))
+        self.place(code).map(|place| place.id)
+    }
+
+    /// The same, where goods may be taken.
+    pub fn giving_cell(&self, code: &str) -> Verdict<CellId> {
+        let place = self.place(code)?;
+        match &place.blocked_reason {
+            Some(reason) => Err((Refusal::CellBlocked, format!("cell {code} is blocked: {reason}"))),
+            None => Ok(place.id),
+        }
     }
 
     /// The same, where goods may be put by hand.
-    pub fn open_cell(&self, code: &str) -> Verdict<CellId> {
-        match self.cells.get(code) {
-            Some((_, CellPurpose::Packing)) => {
+    pub fn taking_cell(&self, code: &str) -> Verdict<CellId> {
+        let id = self.giving_cell(code)?;
+        match self.place(code)?.purpose {
+            Purpose::Receiving | Purpose::Storage | Purpose::Picking | Purpose::Quarantine => Ok(id),
+            Purpose::Packing | Purpose::Shipping => {
                 Err((Refusal::CellOfPacking, format!("{code} takes picked goods only: scan them out of their cell")))
             }
-            Some((id, CellPurpose::Storage)) => Ok(*id),
-            None => Err(no_cell(code)),
         }
+    }
+
+    fn place(&self, code: &str) -> Verdict<&Place> {
+        self.cells.get(code).ok_or_else(|| (Refusal::CellUnknown, format!("the warehouse has no cell {code}")))
+    }
+
+    /// Whether this cell has limits.
+    pub fn is_limited(&self, id: CellId) -> bool {
+        self.cells.values().any(|place| place.id == id && place.is_limited)
     }
 
     /// Every product that was found.
@@ -211,12 +239,8 @@ impl Batch {
 
     /// Every cell that was found.
     pub fn cells(&self) -> Vec<CellId> {
-        self.cells.values().map(|(id, _)| *id).collect()
+        self.cells.values().map(|place| place.id).collect()
     }
-}
-
-fn no_cell(code: &str) -> (Refusal, String) {
-    (Refusal::CellUnknown, format!("the warehouse has no cell {code}"))
 }
 
 /// Fails unless the heading makes sense and the actor may.
@@ -226,7 +250,7 @@ pub(super) async fn enter(
     permission: Permission,
     lines: usize,
 ) -> Result<()> {
-    warehouses::enter(tx, heading.warehouse_id, permission).await?;
+    warehouses::enter_open(tx, heading.warehouse_id, permission).await?;
     let length = |text: &Option<String>| text.as_deref().map(|text| text.trim().chars().count());
     if length(&heading.number).is_some_and(|length| !(1..=100).contains(&length)) {
         return Err(Error::invalid("number", "must have 1 to 100 characters"));
@@ -272,20 +296,33 @@ async fn find_products<'a>(
     Ok(items.map(find).collect())
 }
 
+/// The cells off which these are read: by their barcodes, else by their codes.
 async fn find_cells<'a>(
     tx: &mut EnterpriseTx,
     warehouse_id: WarehouseId,
-    codes: impl Iterator<Item = &'a String>,
-) -> Result<HashMap<String, (CellId, CellPurpose)>> {
-    let codes: Vec<_> = codes.cloned().collect();
+    readings: impl Iterator<Item = &'a String>,
+) -> Result<HashMap<String, Place>> {
+    let readings: Vec<_> = readings.cloned().collect();
     let rows = sqlx::query!(
-        "SELECT code, id, purpose FROM cells WHERE warehouse_id = $1 AND code = ANY($2)",
+        r#"SELECT code, barcode, id, purpose, blocked_reason,
+                  (mixing <> 'anything' OR num_nonnulls(capacity_units, capacity_volume_ml, capacity_weight_g) > 0) AS "is_limited!"
+           FROM cells
+           WHERE warehouse_id = $1 AND (code = ANY($2) OR barcode = ANY($2)) AND archived_at IS NULL"#,
         warehouse_id as _,
-        &codes
+        &readings
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.code, (row.id, row.purpose))).collect())
+    let mut cells = HashMap::new();
+    let mut by_barcode = Vec::new();
+    for row in rows {
+        let place =
+            Place { id: row.id, purpose: row.purpose, blocked_reason: row.blocked_reason, is_limited: row.is_limited };
+        by_barcode.extend(row.barcode.map(|barcode| (barcode, place.clone())));
+        cells.insert(row.code, place);
+    }
+    cells.extend(by_barcode);
+    Ok(cells)
 }
 
 /// The verdicts as they are told; where all must be done, one refused line refuses the batch.

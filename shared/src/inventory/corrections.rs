@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::admit::admit;
 use super::batch::{
     Batch, DocumentKind, Heading, Item, Part, Posted, Row, Verdict, check_quantity, document, settle, touched,
 };
@@ -118,7 +119,7 @@ pub async fn adjust(tx: &mut EnterpriseTx, heading: &Heading, lines: &[AdjustLin
         }
     };
     let verdicts = lines.iter().enumerate().map(judge).collect();
-    post(tx, heading, DocumentKind::Adjust, EntryKind::Adjust, verdicts).await
+    post(tx, heading, &batch, (DocumentKind::Adjust, EntryKind::Adjust), verdicts).await
 }
 
 /// Writes goods off.
@@ -135,7 +136,7 @@ pub async fn write_off(tx: &mut EnterpriseTx, heading: &Heading, lines: &[WriteO
         remove(&batch, &mut shelf, heading, row, (&line.cell, line.quantity), to)
     };
     let verdicts = lines.iter().enumerate().map(judge).collect();
-    post(tx, heading, DocumentKind::WriteOff, EntryKind::WriteOff, verdicts).await
+    post(tx, heading, &batch, (DocumentKind::WriteOff, EntryKind::WriteOff), verdicts).await
 }
 
 /// Another reason than those of the list is told in words.
@@ -157,7 +158,7 @@ fn bring(
 ) -> Verdict<Vec<Moved>> {
     let product_id = batch.product(row)?;
     let lot_id = batch.lot(row)?.unwrap_or_else(|| lots::without_code(product_id));
-    let cell_id = batch.open_cell(cell)?;
+    let cell_id = batch.taking_cell(cell)?;
     shelf.put(heading.warehouse_id, product_id, Taken { cell_id, lot_id, quantity });
     let (from, to) = (Outside::Adjustment.into(), cell_id.into());
     let id = StockEntryId::new();
@@ -172,7 +173,7 @@ fn remove(
     (cell, quantity): (&str, i32),
     (to, reason): (Outside, &'static str),
 ) -> Verdict<Vec<Moved>> {
-    let (product_id, lot_id, cell_id) = (batch.product(row)?, batch.lot(row)?, batch.cell(cell)?);
+    let (product_id, lot_id, cell_id) = (batch.product(row)?, batch.lot(row)?, batch.giving_cell(cell)?);
     let want = Want { product_id, warehouse_id: heading.warehouse_id, cell_id: Some(cell_id), lot_id, quantity };
     let taken = shelf.take(want).map_err(|short| too_little(cell, quantity, short))?;
     let moved = |Taken { cell_id, lot_id, quantity }: Taken| Moved {
@@ -191,11 +192,12 @@ fn remove(
 async fn post(
     tx: &mut EnterpriseTx,
     heading: &Heading,
-    document_kind: DocumentKind,
-    kind: EntryKind,
+    batch: &Batch,
+    (document_kind, kind): (DocumentKind, EntryKind),
     verdicts: Vec<Verdict<Vec<Moved>>>,
 ) -> Result<Posted> {
     let judged = settle(heading.mode, verdicts)?;
+    let judged = admit(tx, batch, heading.mode, kind, judged, |moved| *moved).await?;
     let moved: Vec<_> = judged.iter().flatten().flatten().copied().collect();
     let freed: Vec<ProductId> =
         moved.iter().filter(|moved| moved.to.cell_id().is_some()).map(|moved| moved.product_id).collect();

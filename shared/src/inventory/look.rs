@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{EntryKind, Outside};
+use super::{EntryKind, Outside, line_up};
 use crate::Result;
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
@@ -157,6 +157,28 @@ pub async fn balances(tx: &mut EnterpriseTx, filter: &BalanceFilter, query: &Pag
     .fetch_all(tx.conn())
     .await?;
     Ok(query.page(rows, |balance| (balance.cell_id, balance.product_id, balance.lot_id)))
+}
+
+/// Waits for our turn at whatever lies in these cells, before the cells are held: whoever writes to the ledger lines up first.
+pub(crate) async fn line_up_at(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
+    let products = sqlx::query_scalar!(
+        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > 0",
+        &cells.iter().map(|cell| cell.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    line_up(tx, &products).await?;
+    Ok(products)
+}
+
+/// What lies in these cells and is held for nobody.
+pub(crate) async fn free_in(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > reserved + on_hold ORDER BY product_id",
+        &cells.iter().map(|cell| cell.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// The ledger as far as it is in reach, oldest first: what entered or left a cell of these warehouses, and what became

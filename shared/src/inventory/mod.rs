@@ -2,6 +2,7 @@
 //! reservations and holds as rows. Triggers keep the balances; constraints keep `0 ≤ reserved + on hold ≤ on hand` at
 //! every commit.
 
+mod admit;
 mod allot;
 mod batch;
 mod corrections;
@@ -26,6 +27,7 @@ pub use fulfil::{Held, deliver, expect_return, pick, put_back, release, ship};
 pub use held::{HeldFilter, Hold, Reservation, holds, reservations};
 pub use holds::{HoldLine, HoldReason, ReserveLine, hold, reserve_by_hand};
 pub use look::{Balance, BalanceFilter, Consistency, Difference, Entry, EntryFilter, balances, consistency, entries};
+pub(crate) use look::{free_in, line_up_at};
 pub use lots::LotName;
 pub use moves::{MoveLine, move_stock};
 pub use receive::{GoodsReceipt, ReceiptLine, Received, receive};

@@ -1,6 +1,7 @@
 //! Moves from cell to cell of one warehouse, put-away among them. What is reserved or on hold stays where it is.
 
 use super::EntryKind;
+use super::admit::admit;
 use super::batch::{
     Batch, DocumentKind, Heading, Item, Part, Posted, Verdict, check_quantity, document, settle, touched,
 };
@@ -34,6 +35,7 @@ pub async fn move_stock(tx: &mut EnterpriseTx, heading: &Heading, lines: &[MoveL
     let mut shelf = Shelf::in_cells(tx, &batch.cells(), &batch.products()).await?;
     let verdicts = lines.iter().enumerate().map(|(row, line)| judge(&batch, &mut shelf, heading, row, line)).collect();
     let rows = settle(heading.mode, verdicts)?;
+    let rows = admit(tx, &batch, heading.mode, EntryKind::Move, rows, |(_, moved)| *moved).await?;
     let moved: Vec<_> = rows.iter().flatten().flatten().map(|(_, moved)| *moved).collect();
     let rows: Vec<_> =
         rows.into_iter().map(|row| row.map(|parts| parts.into_iter().map(|(part, _)| part).collect())).collect();
@@ -53,7 +55,7 @@ fn judge(
 ) -> Verdict<Vec<(Part, Moved)>> {
     let product_id = batch.product(row)?;
     let lot_id = batch.lot(row)?;
-    let (from, to) = (batch.cell(&line.from)?, batch.open_cell(&line.to)?);
+    let (from, to) = (batch.giving_cell(&line.from)?, batch.taking_cell(&line.to)?);
     if from == to {
         return Err((Refusal::SameCell, format!("it already lies in {}", line.to)));
     }

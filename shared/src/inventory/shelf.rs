@@ -91,7 +91,8 @@ impl Shelf {
                JOIN lots AS l ON l.id = b.lot_id
                JOIN enterprises AS e ON e.id = $3
                WHERE b.product_id = ANY($2) AND b.on_hand > b.reserved + b.on_hold
-                 AND c.warehouse_id = ANY($1) AND c.purpose = 'storage'
+                 AND c.warehouse_id = ANY($1) AND c.purpose IN ('storage', 'picking')
+                 AND c.blocked_at IS NULL AND c.archived_at IS NULL
                  AND (l.expires_on IS NULL OR l.expires_on >= ($4::timestamptz AT TIME ZONE e.time_zone)::date)
                ORDER BY CASE WHEN e.reservation_strategy = 'first_expired' THEN l.expires_on END,
                         CASE WHEN e.reservation_strategy = 'first_in' THEN l.created_at END,

@@ -3,9 +3,11 @@
 use uuid::Uuid;
 
 use super::{EntryKind, Outside};
-use crate::Result;
 use crate::db::EnterpriseTx;
+use crate::error::RefusedOn;
 use crate::ids::{CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId};
+use crate::warehouses::AdmittedByCells;
+use crate::{Refusal, Result};
 
 /// A cell or a place outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +96,10 @@ pub(super) async fn write(tx: &mut EnterpriseTx, kind: EntryKind, by: By, moved:
         &moved.iter().map(|entry| entry.reason.map(str::to_owned)).collect::<Vec<_>>() as &[Option<String>],
     )
     .execute(tx.conn())
-    .await?;
+    .await
+    .admitted_by_cells()
+    .refused_on("balances_on_hand_not_negative", Refusal::NotEnoughStock, || "there are fewer than that".to_owned())
+    .refused_on("balances_reserved_within_on_hand", Refusal::NotEnoughStock, || "some of them are held".to_owned())
+    .refused_on("balances_held_within_on_hand", Refusal::NotEnoughStock, || "some of them are held".to_owned())?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::OrderStatus;
 use crate::db::EnterpriseTx;
-use crate::ids::{HistoryId, OrderId, ProductId, WarehouseId};
+use crate::ids::{AccountId, HistoryId, OrderId, ProductId, WarehouseId, WbWarehouseId};
 use crate::{Error, Result};
 
 /// What a verb needs to know of an order that it holds.
@@ -126,4 +126,41 @@ pub(super) async fn adopt(tx: &mut EnterpriseTx) -> Result<Vec<ProductId>> {
     products.sort_unstable();
     products.dedup();
     Ok(products)
+}
+
+/// The products that orders of a Wildberries warehouse want for which nothing is held.
+pub(super) async fn wanted_by_unserved(
+    tx: &mut EnterpriseTx,
+    account_id: AccountId,
+    wb_warehouse_id: WbWarehouseId,
+) -> Result<Vec<ProductId>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT DISTINCT product_id AS "product_id!: ProductId" FROM orders
+           WHERE account_id = $1 AND wb_warehouse_id = $2 AND status IN ('new', 'out_of_stock') AND product_id IS NOT NULL"#,
+        account_id as _,
+        wb_warehouse_id as _,
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+pub(super) async fn hand_over(
+    tx: &mut EnterpriseTx,
+    account_id: AccountId,
+    wb_warehouse_id: WbWarehouseId,
+    to: WarehouseId,
+) -> Result<Vec<ProductId>> {
+    let now = tx.now().await?;
+    let products = sqlx::query_scalar!(
+        "UPDATE orders SET warehouse_id = $3, changed_at = $4
+         WHERE account_id = $1 AND wb_warehouse_id = $2 AND status IN ('new', 'out_of_stock') AND warehouse_id <> $3
+         RETURNING product_id",
+        account_id as _,
+        wb_warehouse_id as _,
+        to as _,
+        now,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(products.into_iter().flatten().collect())
 }

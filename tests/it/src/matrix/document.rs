@@ -57,13 +57,20 @@ pub struct Operation {
 pub struct Shape {
     /// Whether it is a failure in the form of all failures.
     pub is_problem: bool,
+    /// Otherwise it is a text, or a file.
+    is_json: bool,
     body: Option<Arc<Validator>>,
 }
 
 impl Shape {
     /// What is wrong with this body, if the document has it otherwise.
     pub fn unfit(&self, body: &[u8]) -> Option<String> {
-        match (&self.body, serde_json::from_slice(body)) {
+        let told = if self.is_json {
+            serde_json::from_slice(body)
+        } else {
+            Ok(Value::String(String::from_utf8_lossy(body).into_owned()))
+        };
+        match (&self.body, told) {
             (None, _) => (!body.is_empty()).then(|| "there should be no body".to_owned()),
             (Some(_), Err(error)) => Some(error.to_string()),
             (Some(shape), Ok(body)) => {
@@ -205,7 +212,8 @@ fn operation(document: &Value, path: &str, method: &str, shown: &Value, known: &
             Some((kind, content)) => (kind.as_str(), Some(shape(document, &content["schema"], known)?)),
             None => ("", None),
         };
-        shapes.insert(status.clone(), Shape { is_problem: kind.starts_with("application/problem+json"), body });
+        let (is_problem, is_json) = (kind.starts_with("application/problem+json"), kind.contains("json"));
+        shapes.insert(status.clone(), Shape { is_problem, is_json, body });
     }
     let method = method.to_uppercase().parse()?;
     Ok(Operation { id, method, path: path.to_owned(), needs, finest, positions, shapes, required })

@@ -67,6 +67,7 @@ fn bodies_of_stock(warehouse: &str) -> BTreeMap<&'static str, Value> {
     ])
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one line per operation")]
 #[tokio::test]
 async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
     let app = TestApp::start().await?;
@@ -87,6 +88,10 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
     let (key, _) = app.key(boss, json!({ "name": "Ключ", "permissions": ["orders:read"] })).await?;
     let key = text(&key, "id")?;
 
+    let zone = json!({ "name": "Зона", "purpose": "storage" });
+    let zone = text(&boss.post(&format!("/warehouses/{}/zones", shop.warehouse), zone).await?, "id")?;
+    let cell = text(&boss.get("/cells?code=A-04").await?["items"][0], "id")?;
+
     let place = |id: &str, path: &str| {
         let first = match path.split('/').nth(1).unwrap_or_default() {
             "warehouses" => &shop.warehouse,
@@ -102,6 +107,8 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
             "roles" => &spare,
             "enterprises" => &enterprise,
             "wildberries" => &shop.account,
+            "zones" => &zone,
+            "cells" => &cell,
             _ => NOBODY,
         };
         let query = if id == "list_shipping_points" { "?date=2030-01-01&city=Москва" } else { "" };
@@ -123,6 +130,17 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
         ("link_warehouse", json!({ "warehouseId": shop.warehouse })),
         ("start_sync", json!({ "accountId": shop.account, "kind": "catalogue" })),
         ("create_warehouse", json!({ "name": "Новый" })),
+        ("change_warehouse", json!({ "name": "Склад" })),
+        ("create_zone", json!({ "name": "Новая", "purpose": "storage" })),
+        ("change_zone", json!({ "name": "Зона" })),
+        ("generate_cells", json!({ "pattern": "Ю-1…Ю-2", "dryRun": true })),
+        ("change_cell", json!({ "pickSequence": 4 })),
+        ("change_cells", json!({ "cellIds": [cell], "capacityUnits": 100 })),
+        ("block_cells", json!({ "cellIds": [cell], "reason": "мокро" })),
+        ("unblock_cells", json!({ "cellIds": [cell] })),
+        ("archive_cells", json!({ "cellIds": [cell] })),
+        ("restore_cells", json!({ "cellIds": [cell] })),
+        ("print_cell_labels", json!({ "printerId": shop.printer, "cellIds": [cell] })),
         ("add_cells", json!({ "cells": [{ "code": "Я-01", "pickSequence": 1 }] })),
         (
             "post_goods_receipt",

@@ -64,7 +64,7 @@ async fn two_lines_on_the_same_goods_are_summed_and_nothing_is_done_when_they_ar
     let posted = shop.client.post(MOVES, batch(&shop, "each_row", &lines)).await?;
     let verdicts: Vec<_> = (0..2).map(|row| posted["rows"][row]["done"].as_bool()).collect();
     assert_eq!(verdicts, [Some(true), Some(false)]);
-    assert_eq!(posted["rows"][1]["code"], "not_enough_stock");
+    assert_eq!(posted["rows"][1]["problem"], "not_enough_stock");
     assert_eq!((&posted["document"]["number"], &posted["document"]["kind"]), (&json!("Д-1"), &json!("move")));
     assert_eq!(lies(&shop, 0).await?, [at("A-01", 2, 0, 0), at("A-02", 3, 0, 0)]);
     Ok(())
@@ -101,8 +101,12 @@ async fn every_row_that_cannot_be_done_says_why() -> Result<()> {
         json!({ "productId": shared::ids::JobId::new(), "from": "A-01", "to": "A-02", "quantity": 1 }),
     ];
     let posted = shop.client.post(MOVES, batch(&shop, "each_row", &lines)).await?;
-    let codes: Vec<_> =
-        posted["rows"].as_array().context("rows")?.iter().map(|row| row["code"].as_str().unwrap_or("done")).collect();
+    let codes: Vec<_> = posted["rows"]
+        .as_array()
+        .context("rows")?
+        .iter()
+        .map(|row| row["problem"].as_str().unwrap_or("done"))
+        .collect();
     assert_eq!(
         codes,
         [
@@ -190,7 +194,7 @@ async fn what_is_on_hold_serves_nobody_until_it_is_released() -> Result<()> {
     let ids = |mode: &str| json!({ "warehouseId": shop.warehouse, "mode": mode, "ids": [part_id(&held, 0), part_id(&held, 0), shared::ids::JobId::new()] });
     shop.client.refused(&format!("{HOLDS}/release"), ids("all_or_nothing"), "hold_ended").await?;
     let posted = shop.client.post(&format!("{HOLDS}/release"), ids("each_row")).await?;
-    let codes: Vec<_> = (0..3).map(|row| posted["rows"][row]["code"].as_str().unwrap_or("done")).collect();
+    let codes: Vec<_> = (0..3).map(|row| posted["rows"][row]["problem"].as_str().unwrap_or("done")).collect();
     assert_eq!(codes, ["done", "hold_ended", "hold_unknown"]);
     assert_eq!(shop.our(waiting).await?["status"], "reserved");
     assert_eq!(lies(&shop, 0).await?, [at("A-01", 2, 1, 0)]);

@@ -102,7 +102,7 @@ async fn fifty_enterprises_take_turns_on_four_connections_and_each_sees_its_own(
             let (db, id) = (&db, ids[number * 7 % ids.len()]);
             async move {
                 let mut tx = db.begin(&Actor::job(EnterpriseId(id), "test")).await?;
-                let seen = shared::warehouses::list(&mut tx).await?;
+                let seen = shared::warehouses::list(&mut tx, false).await?;
                 ensure!(seen.len() == 1 && seen[0].name == id.to_string(), "{id} saw {seen:?}");
                 // Every third leaves its connection as a refused request does.
                 if !number.is_multiple_of(3) {
