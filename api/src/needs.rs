@@ -23,10 +23,10 @@ use shared::{Error, Result};
 
 use Needs::{Everywhere, Member, Person, Public, SignedIn, System};
 use Permission::{
-    AcknowledgeAlarms, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageRequests,
-    ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels, ReadAlarms, ReadAudit,
-    ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock, ReadWildberries, ReceiveGoods,
-    WorkRequests,
+    AcknowledgeAlarms, AdjustStock, HoldStock, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters,
+    ManageRequests, ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, MoveStock,
+    PrintLabels, ReadAlarms, ReadAudit, ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock,
+    ReadWildberries, ReceiveGoods, ReserveStock, WorkRequests,
 };
 
 /// What an operation asks of who calls it.
@@ -175,6 +175,15 @@ table! {
     "list_turnover": one(&[ReadStock]);
     "list_slow_movers": one(&[ReadStock]);
     "post_goods_receipt": one(&[ReceiveGoods]);
+    "move_stock": one(&[MoveStock]);
+    "adjust_stock": one(&[AdjustStock]);
+    "write_off_stock": one(&[AdjustStock]);
+    "list_holds": one(&[ReadStock]);
+    "hold_stock": one(&[HoldStock]);
+    "release_holds": one(&[HoldStock]);
+    "list_reservations": one(&[ReadStock]);
+    "reserve_stock": one(&[ReserveStock]);
+    "release_reservations": one(&[ReserveStock]);
     "list_orders": one(&[ReadOrders]);
     "get_order": one(&[ReadOrders]);
     "get_order_history": one(&[ReadOrders]);

@@ -6,7 +6,7 @@ use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
-use shared::ids::{CellId, ProductId, WarehouseId};
+use shared::ids::{CellId, LotId, ProductId, WarehouseId};
 use shared::inventory::{self, BalanceFilter, Grouping, Span};
 use shared::page::PageQuery;
 
@@ -25,6 +25,8 @@ shown! {
         warehouse_id: Option<WarehouseId>,
         /// Of what.
         product_id: ProductId,
+        /// Of which lot, if it is about one; the one without a code has the product's id.
+        lot_id: Option<LotId>,
         /// Units there, then.
         on_hand: i64,
     }
@@ -90,7 +92,7 @@ impl Api {
         db: Data<&Db>,
         /// When. One that is two minutes old or older does not change any more.
         at: Query<DateTime<Utc>>,
-        /// What one row is about; a product in a cell if absent.
+        /// What one row is about; a lot of a product in a cell if absent.
         by: Query<Option<Grouping>>,
         /// Of this product.
         #[oai(name = "productId")]

@@ -1,15 +1,19 @@
-//! Stock over HTTP: balances, goods receipts, the ledger; its proof and other answers beside it.
+//! Stock over HTTP: balances, goods receipts, the ledger; its proof and other answers beside it, acts by hand in `acts`, what
+//! is kept in `held`.
 
+pub mod acts;
 pub mod answers;
+pub mod held;
 pub mod proof;
+mod rows;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
-use shared::ids::{CellId, GoodsReceiptId, OrderId, ProductId, StockEntryId, WarehouseId};
+use shared::ids::{CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, WarehouseId};
 use shared::inventory::{self, BalanceFilter, EntryFilter, EntryKind, Grouping, Outside, ReceiptLine};
 use shared::page::PageQuery;
 use shared::sync;
@@ -18,6 +22,8 @@ use crate::Tag;
 use crate::answers::{Created, Ending, Page, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
+
+pub use rows::LotName;
 
 shown! {
     /// So much of a product.
@@ -30,17 +36,25 @@ shown! {
         warehouse_id: Option<WarehouseId>,
         /// Of what.
         product_id: ProductId,
+        /// Of which lot, if it is about one; the one without a code has the product's id.
+        lot_id: Option<LotId>,
+        /// The lot's code.
+        lot: Option<String>,
+        /// The last day on which the lot may be sold.
+        expires_on: Option<NaiveDate>,
         /// Units there.
         on_hand: i64,
-        /// Of these, held for orders.
+        /// Of these, held for orders or by hand.
         reserved: i64,
-        /// Of these, free for orders: what lies where orders are served from and is held for none.
+        /// Of these, kept from everybody.
+        on_hold: i64,
+        /// Of these, free for orders: what lies where orders are served from and is kept for none.
         available: i64,
     }
 }
 
 shown! {
-    /// Units of the product in a cell around an entry.
+    /// Units of the lot in a cell around an entry.
     StockTurn from inventory::Turn {
         /// Just before.
         before: i64,
@@ -57,6 +71,8 @@ pub struct StockEntry {
     pub id: StockEntryId,
     /// Of what.
     pub product_id: ProductId,
+    /// Of which lot.
+    pub lot_id: LotId,
     /// Taken from this cell,
     pub from_cell_id: Option<CellId>,
     /// or from this place outside.
@@ -77,6 +93,10 @@ pub struct StockEntry {
     pub order_id: Option<OrderId>,
     /// By this goods receipt.
     pub receipt_id: Option<GoodsReceiptId>,
+    /// By this document.
+    pub document_id: Option<StockDocumentId>,
+    /// For this reason, if it was corrected or written off.
+    pub reason: Option<String>,
     /// Who: `user:<id>`, `key:<id>` or `job:<kind>`.
     pub actor: String,
     /// When.
@@ -88,6 +108,7 @@ impl From<inventory::Entry> for StockEntry {
         Self {
             id: entry.id,
             product_id: entry.product_id,
+            lot_id: entry.lot_id,
             from_cell_id: entry.from_cell_id,
             from_outside: entry.from_outside,
             from_turn: entry.from_turn.map(Into::into),
@@ -98,6 +119,8 @@ impl From<inventory::Entry> for StockEntry {
             kind: entry.kind,
             order_id: entry.order_id,
             receipt_id: entry.receipt_id,
+            document_id: entry.document_id,
+            reason: entry.reason,
             actor: entry.actor,
             occurred_at: entry.occurred_at,
         }
@@ -137,6 +160,8 @@ pub struct GoodsReceiptLine {
     /// Units, from 1.
     #[oai(validator(minimum(value = "1"), maximum(value = "1000000")))]
     pub quantity: i32,
+    /// Of this lot; one that nobody has heard of is made.
+    pub lot: Option<LotName>,
 }
 
 /// A goods receipt to post, whole or not at all.
@@ -158,13 +183,13 @@ pub struct Api;
 
 #[OpenApi(tag = "Tag::Inventory")]
 impl Api {
-    /// List balances by cell, warehouse or product
+    /// List balances by lot, cell, warehouse or product
     #[oai(path = "/inventory", method = "get", operation_id = "list_balances")]
     async fn balances(
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
-        /// What one row is about; a product in a cell if absent.
+        /// What one row is about; a lot of a product in a cell if absent.
         by: Query<Option<Grouping>>,
         /// Of this product.
         #[oai(name = "productId")]
@@ -210,6 +235,9 @@ impl Api {
         /// By this goods receipt.
         #[oai(name = "receiptId")]
         receipt_id: Query<Option<GoodsReceiptId>>,
+        /// By this document.
+        #[oai(name = "documentId")]
+        document_id: Query<Option<StockDocumentId>>,
         /// Written for this reason.
         kind: Query<Option<EntryKind>>,
         /// By this one: `user:<id>`, `key:<id>` or `job:<kind>`.
@@ -231,6 +259,7 @@ impl Api {
             warehouse_id: warehouse_id.0,
             order_id: order_id.0,
             receipt_id: receipt_id.0,
+            document_id: document_id.0,
             kind: kind.0,
             actor: who.0,
             from: from.0,
@@ -251,7 +280,10 @@ impl Api {
         body: Json<PostGoodsReceipt>,
     ) -> Result<Created<GoodsReceipt>, ApiError> {
         let PostGoodsReceipt { warehouse_id, number, lines } = body.0;
-        let line = |GoodsReceiptLine { barcode, cell, quantity }| ReceiptLine { barcode, cell, quantity };
+        let line = |GoodsReceiptLine { barcode, cell, quantity, lot }| {
+            let lot = lot.map(Into::into);
+            ReceiptLine { barcode, cell, quantity, lot }
+        };
         let lines: Vec<_> = lines.into_iter().map(line).collect();
         let mut tx = db.begin(&actor).await?;
         let receipt = sync::receive_goods(&mut tx, warehouse_id, &number, &lines).await?;

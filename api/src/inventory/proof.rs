@@ -6,8 +6,8 @@ use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
-use shared::ids::{CellId, OrderId, ProductId, ReservationId, StockDifferenceId, StockEntryId};
-use shared::inventory::{self, EntryKind};
+use shared::ids::{CellId, HoldId, LotId, OrderId, ProductId, ReservationId, StockDifferenceId, StockEntryId};
+use shared::inventory::{self, EntryKind, HoldReason};
 
 use crate::Tag;
 use crate::answers::shown;
@@ -35,8 +35,20 @@ shown! {
     HeldInPlace from inventory::HeldInPlace {
         /// Which one.
         id: ReservationId,
-        /// For which order.
-        order_id: OrderId,
+        /// For which order; absent where somebody reserved by hand.
+        order_id: Option<OrderId>,
+        /// Units.
+        quantity: i32,
+    }
+}
+
+shown! {
+    /// A hold that keeps units of one balance from everybody.
+    KeptInPlace from inventory::KeptInPlace {
+        /// Which one.
+        id: HoldId,
+        /// Why.
+        reason: HoldReason,
         /// Units.
         quantity: i32,
     }
@@ -50,6 +62,8 @@ pub struct StockDifference {
     pub cell_id: CellId,
     /// Of what.
     pub product_id: ProductId,
+    /// Of which lot.
+    pub lot_id: LotId,
     /// What the balance says.
     pub on_hand: i64,
     /// What the entries sum to.
@@ -58,24 +72,34 @@ pub struct StockDifference {
     pub reserved: i64,
     /// What the active reservations sum to.
     pub reservations: i64,
+    /// What the balance says.
+    pub on_hold: i64,
+    /// What the active holds sum to.
+    pub holds: i64,
     /// The place's latest entries, newest first, at most twenty; older ones are in the ledger.
     pub latest: Vec<EntryOfPlace>,
     /// What is held there, at most twenty reservations.
     pub held: Vec<HeldInPlace>,
+    /// What is kept from everybody there, at most twenty holds.
+    pub kept: Vec<KeptInPlace>,
 }
 
 impl From<inventory::Named> for StockDifference {
     fn from(named: inventory::Named) -> Self {
-        let inventory::Named { difference, latest, held } = named;
+        let inventory::Named { difference, latest, held, kept } = named;
         Self {
             cell_id: difference.cell_id,
             product_id: difference.product_id,
+            lot_id: difference.lot_id,
             on_hand: difference.on_hand,
             entries: difference.entries,
             reserved: difference.reserved,
             reservations: difference.reservations,
+            on_hold: difference.on_hold,
+            holds: difference.holds,
             latest: latest.into_iter().map(Into::into).collect(),
             held: held.into_iter().map(Into::into).collect(),
+            kept: kept.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -114,6 +138,8 @@ shown! {
         entries: i64,
         /// Active reservations summed.
         reservations: i64,
+        /// Active holds summed.
+        holds: i64,
         /// How much was wrong.
         differences: i64,
     }
@@ -129,6 +155,8 @@ pub struct StockConsistency {
     pub entries: i64,
     /// Active reservations summed now.
     pub reservations: i64,
+    /// Active holds summed now.
+    pub holds: i64,
     /// The first hundred balances that are wrong now; none is the promise.
     pub differences: Vec<StockDifference>,
     /// Send it as `after` to recompute the next ones; absent when everything behind was recomputed.
@@ -147,6 +175,7 @@ impl From<inventory::Consistency> for StockConsistency {
             balances: found.balances,
             entries: found.entries,
             reservations: found.reservations,
+            holds: found.holds,
             differences: found.differences.into_iter().map(Into::into).collect(),
             next: found.next,
             recorded: found.recorded.into_iter().map(Into::into).collect(),

@@ -82,6 +82,12 @@ actions! {
     SessionOpened = "session.opened", "Somebody signed in", "Выполнен вход";
     SessionRefused = "session.refused", "Somebody did not get in", "Вход отклонён";
     SessionTokenReused = "session.token_reused", "A spent refresh token came again: the session is over", "Использованный токен обновления пришёл снова: сеанс завершён";
+    StockAdjusted = "stock.adjusted", "Balances were corrected", "Остатки исправлены";
+    StockHeld = "stock.held", "Goods were put on hold", "Товар заблокирован";
+    StockMoved = "stock.moved", "Goods were moved from cell to cell", "Товар перемещён между ячейками";
+    StockReleased = "stock.released", "Holds or reservations were released", "Сняты блокировки или резервы";
+    StockReserved = "stock.reserved", "Goods were reserved by hand", "Товар зарезервирован вручную";
+    StockWrittenOff = "stock.written_off", "Goods were written off", "Товар списан";
     SupplyCreated = "supply.created", "A supply was made", "Создана поставка";
     SupplyDelivered = "supply.delivered", "A supply was handed to delivery", "Поставка передана в доставку";
     SupplyPublished = "supply.published", "A supply was sent to Wildberries again", "Поставка повторно отправлена в Wildberries";

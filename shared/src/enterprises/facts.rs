@@ -100,6 +100,23 @@ pub enum SecondFactorDuty {
     Everybody,
 }
 
+/// Out of which cells and lots orders are served, where there is a choice. What has expired serves nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum ReservationStrategy {
+    /// What must be sold first, then along the walking path.
+    FirstExpired,
+    /// What came first: the older lot, then the cell that was filled earlier.
+    FirstIn,
+    /// Along the walking path.
+    PickSequence,
+    /// Out of as few cells as possible.
+    FewestCells,
+}
+
 /// What an enterprise may decide for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -112,6 +129,8 @@ pub struct Settings {
     pub label_height_mm: i32,
     /// Who must use a second factor; absent: as the installation is configured.
     pub require_second_factor: Option<SecondFactorDuty>,
+    /// Out of which cells and lots orders are served.
+    pub reservation_strategy: ReservationStrategy,
     /// A rise of published stock by more than this share of it waits for a second person, in percent from 0 to 1000; 0: none
     /// waits.
     pub publishing_brake_percent: i32,
@@ -175,6 +194,7 @@ mod tests {
             label_width_mm: 58,
             label_height_mm: 40,
             require_second_factor: None,
+            reservation_strategy: ReservationStrategy::FirstExpired,
             publishing_brake_percent: percent,
             publishing_brake_units: units,
         };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 
 use super::BalanceFilter;
-use super::look::{Balance, narrow};
+use super::look::{Balance, ONE, narrow};
 use crate::Result;
 use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
@@ -71,11 +71,10 @@ async fn last_number(tx: &mut EnterpriseTx) -> Result<i64> {
 }
 
 async fn told(tx: &mut EnterpriseTx, after: i64, up_to: i64, limit: i64, bounds: &Bounds) -> Result<Vec<Numbered>> {
-    let mut sql = QueryBuilder::<Postgres>::new(
-        "SELECT b.number, b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.on_hand::bigint AS on_hand,
-                b.reserved::bigint AS reserved, CASE WHEN serves_orders(c) THEN free_units(b) ELSE 0 END::bigint AS available
-         FROM balances AS b JOIN cells AS c ON c.id = b.cell_id
-         WHERE b.number > ",
+    let mut sql = QueryBuilder::<Postgres>::new("SELECT b.number, ");
+    sql.push(ONE);
+    sql.push(
+        " FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id WHERE b.number > ",
     );
     sql.push_bind(after).push(" AND b.number <= ").push_bind(up_to);
     narrow(&mut sql, &BalanceFilter::default(), bounds);
@@ -102,13 +101,13 @@ async fn number_waiting(tx: &mut EnterpriseTx, limit: i64) -> Result<i64> {
     let last = sqlx::query_scalar!("SELECT number FROM stock_feeds FOR UPDATE").fetch_one(tx.conn()).await?;
     let numbered = sqlx::query!(
         "WITH waiting AS MATERIALIZED (
-             SELECT cell_id, product_id FROM balances WHERE number IS NULL
+             SELECT cell_id, product_id, lot_id FROM balances WHERE number IS NULL
              LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
          ), numbers AS (
-             SELECT cell_id, product_id, $2 + row_number() OVER (ORDER BY cell_id, product_id) AS number FROM waiting
+             SELECT cell_id, product_id, lot_id, $2 + row_number() OVER (ORDER BY cell_id, product_id, lot_id) AS number FROM waiting
          )
          UPDATE balances AS b SET number = n.number FROM numbers AS n
-         WHERE (b.cell_id, b.product_id) = (n.cell_id, n.product_id)",
+         WHERE (b.cell_id, b.product_id, b.lot_id) = (n.cell_id, n.product_id, n.lot_id)",
         limit,
         last,
     )

@@ -9,11 +9,11 @@ use uuid::Uuid;
 use super::{EntryKind, Outside};
 use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
-use crate::ids::{CellId, GoodsReceiptId, OrderId, ProductId, StockEntryId, WarehouseId};
+use crate::ids::{CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, WarehouseId};
 use crate::page::{Page, PageQuery};
 use crate::{Error, Result};
 
-/// Units of the product in a cell, just before and just after an entry.
+/// Units of the lot in a cell, just before and just after an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turn {
     /// Before.
@@ -29,6 +29,8 @@ pub struct Entry {
     pub id: StockEntryId,
     /// Of what.
     pub product_id: ProductId,
+    /// Of which lot.
+    pub lot_id: LotId,
     /// Taken from a cell,
     pub from_cell_id: Option<CellId>,
     /// or from outside.
@@ -45,6 +47,10 @@ pub struct Entry {
     pub order_id: Option<OrderId>,
     /// By this goods receipt.
     pub receipt_id: Option<GoodsReceiptId>,
+    /// By this document.
+    pub document_id: Option<StockDocumentId>,
+    /// For this reason, if it was corrected or written off.
+    pub reason: Option<String>,
     /// Who.
     pub actor: String,
     /// When.
@@ -70,6 +76,8 @@ pub struct EntryFilter {
     pub order_id: Option<OrderId>,
     /// By this goods receipt.
     pub receipt_id: Option<GoodsReceiptId>,
+    /// By this document.
+    pub document_id: Option<StockDocumentId>,
     /// Written for this reason.
     pub kind: Option<EntryKind>,
     /// By this one: `user:<id>`, `key:<id>` or `job:<kind>`.
@@ -88,8 +96,8 @@ pub async fn entries(tx: &mut EnterpriseTx, filter: &EntryFilter, query: &PageQu
         return Err(Error::invalid("to", "must be later than from"));
     }
     let mut sql = QueryBuilder::<Postgres>::new(
-        "SELECT e.id, e.product_id, e.from_cell_id, e.from_outside, e.to_cell_id, e.to_outside, e.quantity, e.kind, e.order_id,
-                e.receipt_id, e.actor, e.occurred_at
+        "SELECT e.id, e.product_id, e.lot_id, e.from_cell_id, e.from_outside, e.to_cell_id, e.to_outside, e.quantity, e.kind, e.order_id,
+                e.receipt_id, e.document_id, e.reason, e.actor, e.occurred_at
          FROM ",
     );
     match filter.cell_id {
@@ -130,6 +138,9 @@ fn narrow(sql: &mut QueryBuilder<Postgres>, filter: &EntryFilter, bounds: &Bound
     if let Some(receipt) = filter.receipt_id {
         sql.push(" AND e.receipt_id = ").push_bind(receipt);
     }
+    if let Some(document) = filter.document_id {
+        sql.push(" AND e.document_id = ").push_bind(document);
+    }
     if let Some(kind) = filter.kind {
         sql.push(" AND e.kind = ").push_bind(kind);
     }
@@ -161,39 +172,40 @@ fn narrow(sql: &mut QueryBuilder<Postgres>, filter: &EntryFilter, bounds: &Bound
 /// Adds what was in the cells before and after: the balance of now, less everything that came later. Of two entries at one
 /// moment the one with the smaller id counts as the earlier one. Cells out of reach are left out.
 async fn turn(tx: &mut EnterpriseTx, entries: &mut [Entry], bounds: &Bounds) -> Result<()> {
-    let mut first: BTreeMap<(Uuid, Uuid), (DateTime<Utc>, Uuid)> = BTreeMap::new();
+    let mut first: BTreeMap<(Uuid, Uuid, Uuid), (DateTime<Utc>, Uuid)> = BTreeMap::new();
     for entry in entries.iter() {
         let cells: BTreeSet<_> = [entry.from_cell_id, entry.to_cell_id].into_iter().flatten().collect();
         for cell in cells {
-            first.entry((cell.0, entry.product_id.0)).or_insert((entry.occurred_at, entry.id.0));
+            first.entry((cell.0, entry.product_id.0, entry.lot_id.0)).or_insert((entry.occurred_at, entry.id.0));
         }
     }
     if first.is_empty() {
         return Ok(());
     }
-    let (places, firsts): (Vec<_>, Vec<_>) = first.into_iter().unzip();
-    let (cells, products): (Vec<_>, Vec<_>) = places.into_iter().unzip();
+    let (places, firsts): (Vec<(Uuid, Uuid, Uuid)>, Vec<_>) = first.into_iter().unzip();
+    let cells: Vec<_> = places.iter().map(|(cell, ..)| *cell).collect();
+    let products: Vec<_> = places.iter().map(|(_, product, _)| *product).collect();
+    let lots: Vec<_> = places.iter().map(|(.., lot)| *lot).collect();
     let (moments, ids): (Vec<_>, Vec<_>) = firsts.into_iter().unzip();
     let wanted: Vec<_> = entries.iter().map(|entry| entry.id.0).collect();
     let rows = sqlx::query!(
         r#"WITH places AS (
-               SELECT p.cell_id, p.product_id, p.occurred_at, p.id, b.on_hand
-               FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[]) AS p (cell_id, product_id, occurred_at, id)
-               CROSS JOIN LATERAL (SELECT sum(o.on_hand) AS on_hand FROM balances AS o
-                                   WHERE o.cell_id = p.cell_id AND o.product_id = p.product_id) AS b
+               SELECT p.cell_id, p.product_id, p.lot_id, p.occurred_at, p.id, b.on_hand
+               FROM unnest($1::uuid[], $2::uuid[], $7::uuid[], $3::timestamptz[], $4::uuid[]) AS p (cell_id, product_id, lot_id, occurred_at, id)
+               JOIN balances AS b USING (cell_id, product_id, lot_id)
                JOIN cells AS c ON c.id = p.cell_id
                WHERE $6::uuid[] IS NULL OR c.warehouse_id = ANY($6)
            ), sides AS (
-               SELECT p.cell_id, p.product_id, p.on_hand, e.id, e.occurred_at, e.quantity AS change
-               FROM places AS p JOIN stock_entries AS e ON e.to_cell_id = p.cell_id AND e.product_id = p.product_id
+               SELECT p.cell_id, p.product_id, p.lot_id, p.on_hand::bigint AS on_hand, e.id, e.occurred_at, e.quantity AS change
+               FROM places AS p JOIN stock_entries AS e ON e.to_cell_id = p.cell_id AND e.product_id = p.product_id AND e.lot_id = p.lot_id
                WHERE (e.occurred_at, e.id) >= (p.occurred_at, p.id)
                UNION ALL
-               SELECT p.cell_id, p.product_id, p.on_hand, e.id, e.occurred_at, -e.quantity
-               FROM places AS p JOIN stock_entries AS e ON e.from_cell_id = p.cell_id AND e.product_id = p.product_id
+               SELECT p.cell_id, p.product_id, p.lot_id, p.on_hand::bigint AS on_hand, e.id, e.occurred_at, -e.quantity
+               FROM places AS p JOIN stock_entries AS e ON e.from_cell_id = p.cell_id AND e.product_id = p.product_id AND e.lot_id = p.lot_id
                WHERE (e.occurred_at, e.id) >= (p.occurred_at, p.id)
            ), turns AS (
                SELECT cell_id, id, change,
-                      on_hand - sum(change) OVER (PARTITION BY cell_id, product_id ORDER BY occurred_at DESC, id DESC) AS before
+                      on_hand - sum(change) OVER (PARTITION BY cell_id, product_id, lot_id ORDER BY occurred_at DESC, id DESC) AS before
                FROM sides
            )
            SELECT cell_id AS "cell_id!: CellId", id AS "id!", before AS "before!", before + change AS "after!"
@@ -204,6 +216,7 @@ async fn turn(tx: &mut EnterpriseTx, entries: &mut [Entry], bounds: &Bounds) -> 
         &ids,
         &wanted,
         bounds.warehouses.as_deref(),
+        &lots,
     )
     .fetch_all(tx.conn())
     .await?;

@@ -1,13 +1,15 @@
-//! What is where, and how much of it is free: by cell, by warehouse, by product.
+//! What is where, and how much of it is free: by lot, by cell, by warehouse, by product.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use super::line_up;
 use crate::Result;
 use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
-use crate::ids::{CellId, ProductId, WarehouseId};
+use crate::ids::{CellId, LotId, ProductId, WarehouseId};
 use crate::page::{Page, PageQuery};
 
 /// What one line of the answer is about.
@@ -16,8 +18,10 @@ use crate::page::{Page, PageQuery};
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
 pub enum Grouping {
-    /// A product in a cell.
+    /// A lot of a product in a cell.
     #[default]
+    Lot,
+    /// A product in a cell.
     Cell,
     /// A product in a warehouse.
     Warehouse,
@@ -36,11 +40,19 @@ pub struct Balance {
     pub warehouse_id: Option<WarehouseId>,
     /// Of what.
     pub product_id: ProductId,
+    /// Of which lot, if it is about one.
+    pub lot_id: Option<LotId>,
+    /// The lot's code; absent where nobody told lots apart.
+    pub lot: Option<String>,
+    /// The last day on which the lot may be sold.
+    pub expires_on: Option<NaiveDate>,
     /// Units there.
     pub on_hand: i64,
-    /// Of these, held for orders.
+    /// Of these, held for orders or by hand.
     pub reserved: i64,
-    /// Of these, free for orders: what lies where orders are served from and is held for none.
+    /// Of these, kept from everybody.
+    pub on_hold: i64,
+    /// Of these, free for orders: what lies where orders are served from and is kept for none.
     pub available: i64,
 }
 
@@ -63,49 +75,85 @@ pub async fn balances(
     query: &PageQuery,
 ) -> Result<Page<Balance>> {
     let bounds = tx.bounds(Permission::ReadStock)?;
-    let (one, other) = query.key::<(Uuid, Uuid)>()?.unwrap_or((Uuid::nil(), Uuid::nil()));
-    let mut sql = QueryBuilder::<Postgres>::new(match by {
-        Grouping::Cell => {
-            "SELECT b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.on_hand::bigint AS on_hand, b.reserved::bigint AS reserved,
-                    CASE WHEN serves_orders(c) THEN free_units(b) ELSE 0 END::bigint AS available"
-        }
-        Grouping::Warehouse => {
-            "SELECT NULL::uuid AS cell_id, NULL::text AS cell, c.warehouse_id, b.product_id, sum(b.on_hand)::bigint AS on_hand,
-                    sum(b.reserved)::bigint AS reserved,
-                    coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(c)), 0)::bigint AS available"
-        }
-        Grouping::Product => {
-            "SELECT NULL::uuid AS cell_id, NULL::text AS cell, NULL::uuid AS warehouse_id, b.product_id, sum(b.on_hand)::bigint AS on_hand,
-                    sum(b.reserved)::bigint AS reserved,
-                    coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(c)), 0)::bigint AS available"
-        }
+    let (one, other, third) = query.key::<Key>()?.unwrap_or_default();
+    let mut sql = QueryBuilder::<Postgres>::new("SELECT ");
+    sql.push(match by {
+        Grouping::Lot => ONE,
+        Grouping::Cell => "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, ",
+        Grouping::Warehouse => "NULL::uuid AS cell_id, NULL::text AS cell, c.warehouse_id, b.product_id, ",
+        Grouping::Product => "NULL::uuid AS cell_id, NULL::text AS cell, NULL::uuid AS warehouse_id, b.product_id, ",
     });
-    sql.push(" FROM balances AS b JOIN cells AS c ON c.id = b.cell_id WHERE b.on_hand > 0");
-    narrow(&mut sql, filter, &bounds);
     match by {
-        Grouping::Cell => {
-            sql.push(" AND (b.cell_id, b.product_id) > (").push_bind(one).push(", ").push_bind(other);
-            sql.push(") ORDER BY b.cell_id, b.product_id");
+        Grouping::Lot => {
+            sql.push(" FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id");
         }
-        Grouping::Warehouse => {
-            // The first condition is the one that an index knows.
-            sql.push(" AND b.product_id >= ").push_bind(one);
-            sql.push(" AND (b.product_id, c.warehouse_id) > (").push_bind(one).push(", ").push_bind(other);
-            sql.push(") GROUP BY b.product_id, c.warehouse_id ORDER BY b.product_id, c.warehouse_id");
-        }
-        Grouping::Product => {
-            sql.push(" AND b.product_id > ").push_bind(one);
-            sql.push(" GROUP BY b.product_id ORDER BY b.product_id");
+        Grouping::Cell | Grouping::Warehouse | Grouping::Product => {
+            sql.push(
+                "NULL::uuid AS lot_id, NULL::text AS lot, NULL::date AS expires_on, sum(b.on_hand)::bigint AS on_hand,
+                 sum(b.reserved)::bigint AS reserved, sum(b.on_hold)::bigint AS on_hold,
+                 coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(c)), 0)::bigint AS available
+                 FROM balances AS b JOIN cells AS c ON c.id = b.cell_id",
+            );
         }
     }
+    sql.push(" WHERE b.on_hand > 0");
+    narrow(&mut sql, filter, &bounds);
+    by.order(&mut sql, (one, other, third));
     sql.push(" LIMIT ").push_bind(query.limit + 1);
     let rows: Vec<Balance> = sql.build_query_as().fetch_all(tx.conn()).await?;
-    let place = |row: &Balance| match by {
-        Grouping::Cell => (row.cell_id.map_or(Uuid::nil(), |cell| cell.0), row.product_id.0),
-        Grouping::Warehouse => (row.product_id.0, row.warehouse_id.map_or(Uuid::nil(), |warehouse| warehouse.0)),
-        Grouping::Product => (row.product_id.0, Uuid::nil()),
-    };
-    Ok(query.page(rows, place))
+    Ok(query.page(rows, |row| by.key(row.cell_id, row.warehouse_id, row.product_id, row.lot_id)))
+}
+
+/// One lot of a product in a cell, with its cell `c` and its lot `l`.
+pub(super) const ONE: &str =
+    "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.lot_id, l.code AS lot, l.expires_on,
+    b.on_hand::bigint AS on_hand, b.reserved::bigint AS reserved, b.on_hold::bigint AS on_hold,
+    CASE WHEN serves_orders(c) THEN free_units(b) ELSE 0 END::bigint AS available";
+
+/// The place of a row in the order of its answer.
+pub(super) type Key = (Uuid, Uuid, Uuid);
+
+impl Grouping {
+    /// Adds which rows of the balances `b` in the cells `c` lie behind a key, how they are grouped, and in which order.
+    pub(super) fn order(self, sql: &mut QueryBuilder<Postgres>, (one, other, third): Key) {
+        match self {
+            Self::Lot => {
+                sql.push(" AND (b.cell_id, b.product_id, b.lot_id) > (").push_bind(one).push(", ").push_bind(other);
+                sql.push(", ").push_bind(third).push(") ORDER BY b.cell_id, b.product_id, b.lot_id");
+            }
+            Self::Cell => {
+                sql.push(" AND (b.cell_id, b.product_id) > (").push_bind(one).push(", ").push_bind(other);
+                sql.push(") GROUP BY b.cell_id, c.code, c.warehouse_id, b.product_id ORDER BY b.cell_id, b.product_id");
+            }
+            Self::Warehouse => {
+                // The first condition is the one that an index knows.
+                sql.push(" AND b.product_id >= ").push_bind(one);
+                sql.push(" AND (b.product_id, c.warehouse_id) > (").push_bind(one).push(", ").push_bind(other);
+                sql.push(") GROUP BY b.product_id, c.warehouse_id ORDER BY b.product_id, c.warehouse_id");
+            }
+            Self::Product => {
+                sql.push(" AND b.product_id > ").push_bind(one);
+                sql.push(" GROUP BY b.product_id ORDER BY b.product_id");
+            }
+        }
+    }
+
+    /// Where a row stands in that order.
+    pub(super) fn key(
+        self,
+        cell: Option<CellId>,
+        warehouse: Option<WarehouseId>,
+        product: ProductId,
+        lot: Option<LotId>,
+    ) -> Key {
+        let cell = cell.map_or(Uuid::nil(), |cell| cell.0);
+        match self {
+            Self::Lot => (cell, product.0, lot.map_or(Uuid::nil(), |lot| lot.0)),
+            Self::Cell => (cell, product.0, Uuid::nil()),
+            Self::Warehouse => (product.0, warehouse.map_or(Uuid::nil(), |warehouse| warehouse.0), Uuid::nil()),
+            Self::Product => (product.0, Uuid::nil(), Uuid::nil()),
+        }
+    }
 }
 
 /// Adds what narrows a question about the balances `b` in the cells `c`: what was asked for, and how far the asker sees.
@@ -132,10 +180,22 @@ pub(super) fn narrow(sql: &mut QueryBuilder<Postgres>, filter: &BalanceFilter, b
     }
 }
 
+/// Waits for our turn at whatever lies in these cells, before the cells are held: whoever writes to the ledger lines up first.
+pub(crate) async fn line_up_at(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
+    let products = sqlx::query_scalar!(
+        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > 0",
+        &cells.iter().map(|cell| cell.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    line_up(tx, &products).await?;
+    Ok(products)
+}
+
 /// What lies in these cells and is held for nobody.
 pub(crate) async fn free_in(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
     Ok(sqlx::query_scalar!(
-        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > reserved ORDER BY product_id",
+        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > reserved + on_hold ORDER BY product_id",
         &cells.iter().map(|cell| cell.0).collect::<Vec<_>>(),
     )
     .fetch_all(tx.conn())

@@ -2,13 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::{Postgres, QueryBuilder};
-use uuid::Uuid;
 
-use super::look::narrow;
+use super::look::{Key, narrow};
 use super::{BalanceFilter, Grouping};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
-use crate::ids::{CellId, ProductId, WarehouseId};
+use crate::ids::{CellId, LotId, ProductId, WarehouseId};
 use crate::page::{Page, PageQuery};
 use crate::{Error, Result};
 
@@ -21,6 +20,8 @@ pub struct PastBalance {
     pub warehouse_id: Option<WarehouseId>,
     /// Of what.
     pub product_id: ProductId,
+    /// Of which lot, if it is about one.
+    pub lot_id: Option<LotId>,
     /// Units there, then.
     pub on_hand: i64,
 }
@@ -38,35 +39,30 @@ pub async fn past(
     if at > tx.now().await? {
         return Err(Error::invalid("at", "is not in the past"));
     }
-    let (one, other) = query.key::<(Uuid, Uuid)>()?.unwrap_or((Uuid::nil(), Uuid::nil()));
+    let key = query.key::<Key>()?.unwrap_or_default();
     let mut sql = QueryBuilder::<Postgres>::new(match by {
-        Grouping::Cell => "SELECT b.cell_id, c.warehouse_id, b.product_id, old.on_hand",
+        Grouping::Lot => "SELECT b.cell_id, c.warehouse_id, b.product_id, b.lot_id, old.on_hand",
+        Grouping::Cell => {
+            "SELECT b.cell_id, c.warehouse_id, b.product_id, NULL::uuid AS lot_id, sum(old.on_hand)::bigint AS on_hand"
+        }
         Grouping::Warehouse => {
-            "SELECT NULL::uuid AS cell_id, c.warehouse_id, b.product_id, sum(old.on_hand)::bigint AS on_hand"
+            "SELECT NULL::uuid AS cell_id, c.warehouse_id, b.product_id, NULL::uuid AS lot_id, sum(old.on_hand)::bigint AS on_hand"
         }
         Grouping::Product => {
-            "SELECT NULL::uuid AS cell_id, NULL::uuid AS warehouse_id, b.product_id, sum(old.on_hand)::bigint AS on_hand"
+            "SELECT NULL::uuid AS cell_id, NULL::uuid AS warehouse_id, b.product_id, NULL::uuid AS lot_id,
+                    sum(old.on_hand)::bigint AS on_hand"
         }
     });
-    // Balances stay when they are empty, so every place that ever held something is among them. Grouped in the order in
-    // which rows are wanted, so that a page reads no more than a page.
-    sql.push(match by {
-        Grouping::Cell => {
-            " FROM (SELECT cell_id, product_id, sum(on_hand) AS on_hand FROM balances GROUP BY cell_id, product_id)"
-        }
-        Grouping::Warehouse | Grouping::Product => {
-            " FROM (SELECT product_id, cell_id, sum(on_hand) AS on_hand FROM balances GROUP BY product_id, cell_id)"
-        }
-    });
+    // Balances stay when they are empty, so every place that ever held something is among them.
     sql.push(
-        " AS b JOIN cells AS c ON c.id = b.cell_id
+        " FROM balances AS b JOIN cells AS c ON c.id = b.cell_id
           CROSS JOIN LATERAL (SELECT coalesce(sum(e.quantity), 0) AS units FROM stock_entries AS e
-                              WHERE e.to_cell_id = b.cell_id AND e.product_id = b.product_id AND e.occurred_at > ",
+                              WHERE e.to_cell_id = b.cell_id AND e.product_id = b.product_id AND e.lot_id = b.lot_id AND e.occurred_at > ",
     );
     sql.push_bind(at).push(
         ") AS came
           CROSS JOIN LATERAL (SELECT coalesce(sum(e.quantity), 0) AS units FROM stock_entries AS e
-                              WHERE e.from_cell_id = b.cell_id AND e.product_id = b.product_id AND e.occurred_at > ",
+                              WHERE e.from_cell_id = b.cell_id AND e.product_id = b.product_id AND e.lot_id = b.lot_id AND e.occurred_at > ",
     );
     sql.push_bind(at).push(
         ") AS went
@@ -74,27 +70,8 @@ pub async fn past(
           WHERE old.on_hand <> 0",
     );
     narrow(&mut sql, filter, &bounds);
-    match by {
-        Grouping::Cell => {
-            sql.push(" AND (b.cell_id, b.product_id) > (").push_bind(one).push(", ").push_bind(other);
-            sql.push(") ORDER BY b.cell_id, b.product_id");
-        }
-        Grouping::Warehouse => {
-            sql.push(" AND b.product_id >= ").push_bind(one);
-            sql.push(" AND (b.product_id, c.warehouse_id) > (").push_bind(one).push(", ").push_bind(other);
-            sql.push(") GROUP BY b.product_id, c.warehouse_id ORDER BY b.product_id, c.warehouse_id");
-        }
-        Grouping::Product => {
-            sql.push(" AND b.product_id > ").push_bind(one);
-            sql.push(" GROUP BY b.product_id ORDER BY b.product_id");
-        }
-    }
+    by.order(&mut sql, key);
     sql.push(" LIMIT ").push_bind(query.limit + 1);
     let rows: Vec<PastBalance> = sql.build_query_as().fetch_all(tx.conn()).await?;
-    let place = |row: &PastBalance| match by {
-        Grouping::Cell => (row.cell_id.map_or(Uuid::nil(), |cell| cell.0), row.product_id.0),
-        Grouping::Warehouse => (row.product_id.0, row.warehouse_id.map_or(Uuid::nil(), |warehouse| warehouse.0)),
-        Grouping::Product => (row.product_id.0, Uuid::nil()),
-    };
-    Ok(query.page(rows, place))
+    Ok(query.page(rows, |row| by.key(row.cell_id, row.warehouse_id, row.product_id, row.lot_id)))
 }

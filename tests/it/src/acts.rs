@@ -134,6 +134,10 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::post(format!("/warehouses/{}/cells", shop.warehouse), cells)
         }
         "approve_publication" => Act::post(format!("/publications/{}/approve", publication(shop).await?), None),
+        "adjust_stock" => {
+            let line = json!({ "barcode": barcode(shop), "cell": "A-01", "change": 2, "reason": "found" });
+            Act::post("/inventory/adjustments", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
+        }
         "assign_request" => {
             let me = text(&shop.client.get("/users/me").await?["user"], "id")?;
             Act::post(format!("/requests/{}/assign", request(shop).await?), json!({ "assigneeId": me }))
@@ -211,6 +215,10 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
         }
         "end_user_sessions" => Act::delete(format!("/users/{}/sessions", somebody(shop).await?.id)),
         "freeze_publishing" => Act::post("/wildberries/freeze", json!({ "reason": "Проверяем остатки" })),
+        "hold_stock" => {
+            shop.receive(9, 1, 1).await?;
+            Act::post("/inventory/holds", json!({ "warehouseId": shop.warehouse, "lines": [held_line(shop)] }))
+        }
         "invite_administrator" => {
             let system = shop.app.system_administrator().await?;
             let empty = text(&system.post("/enterprises", json!({ "name": name })).await?, "id")?;
@@ -224,6 +232,11 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
                 format!("/wildberries/accounts/{}/warehouses/{theirs}", shop.account),
                 json!({ "warehouseId": own }),
             )
+        }
+        "move_stock" => {
+            shop.receive(9, 1, 1).await?;
+            let line = json!({ "barcode": barcode(shop), "from": "A-01", "to": "A-02", "quantity": 1 });
+            Act::post("/inventory/moves", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
         }
         "move_request" => {
             Act::post(format!("/requests/{}/status", request(shop).await?), json!({ "status": "in_progress" }))
@@ -242,10 +255,23 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
         }
         "publish_supply" => Act::post(format!("/supplies/{}/publish", supply(shop).await?), None),
         "reject_publication" => Act::post(format!("/publications/{}/reject", publication(shop).await?), None),
+        "release_holds" => {
+            shop.receive(9, 1, 1).await?;
+            release(shop, "/inventory/holds", held_line(shop)).await?
+        }
+        "release_reservations" => {
+            shop.receive(9, 1, 1).await?;
+            release(shop, "/inventory/reservations", json!({ "barcode": barcode(shop), "quantity": 1 })).await?
+        }
         "remove_user" => Act::delete(format!("/users/{}", somebody(shop).await?.id)),
         "replace_token" => {
             let token = shop.seller.token(TokenKind::Personal, ALL_CATEGORIES);
             Act::put(format!("/wildberries/accounts/{}/token", shop.account), json!({ "token": token }))
+        }
+        "reserve_stock" => {
+            shop.receive(9, 1, 1).await?;
+            let line = json!({ "barcode": barcode(shop), "quantity": 1 });
+            Act::post("/inventory/reservations", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
         }
         "resolve_print_item" => {
             let job = print_job(shop).await?;
@@ -293,9 +319,30 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             shop.client.post("/wildberries/freeze", json!({ "reason": "Проверяем остатки" })).await?;
             Act::post("/wildberries/thaw", json!({}))
         }
+        "write_off_stock" => {
+            shop.receive(9, 1, 1).await?;
+            let line = json!({ "barcode": barcode(shop), "cell": "A-01", "quantity": 1, "reason": "damaged" });
+            Act::post("/inventory/write-offs", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
+        }
         "suspend_enterprise" => Act::post(format!("/enterprises/{}/suspend", enterprise(shop, &name).await?), None),
         _ => return Ok(None),
     }))
+}
+
+/// A barcode of the product whose stock examples change.
+fn barcode(shop: &Shop<'_>) -> Value {
+    shop.products[9]["barcodes"][0].clone()
+}
+
+fn held_line(shop: &Shop<'_>) -> Value {
+    json!({ "barcode": barcode(shop), "cell": "A-01", "quantity": 1, "reason": "quarantine" })
+}
+
+/// Keeps something there, and asks for it to be given back.
+async fn release(shop: &Shop<'_>, path: &str, line: Value) -> Result<Act> {
+    let kept = shop.client.post(path, json!({ "warehouseId": shop.warehouse, "lines": [line] })).await?;
+    let id = kept["rows"][0]["parts"][0]["id"].clone();
+    Ok(Act::post(format!("{path}/release"), json!({ "warehouseId": shop.warehouse, "ids": [id] })))
 }
 
 fn cells_path(shop: &Shop<'_>, what: &str) -> String {

@@ -11,11 +11,11 @@ mod walk;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::EntryKind;
+use super::{EntryKind, HoldReason};
 use crate::Result;
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
-use crate::ids::{CellId, OrderId, ProductId, ReservationId, StockDifferenceId, StockEntryId};
+use crate::ids::{CellId, HoldId, LotId, OrderId, ProductId, ReservationId, StockDifferenceId, StockEntryId};
 use crate::page::PageQuery;
 
 pub use walk::{ProveStock, Step, measure, prove_changed, prove_next, standing, whole_is_due};
@@ -25,8 +25,8 @@ const AT_ONCE: i64 = 20_000;
 /// Differences that are told at once.
 const TOLD: usize = 100;
 
-/// A cell and a product: where a balance is.
-pub(crate) type Place = (CellId, ProductId);
+/// A cell, a product and a lot: where a balance is.
+pub(crate) type Place = (CellId, ProductId, LotId);
 
 /// How much of the ledger a walk takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -46,6 +46,8 @@ pub struct Difference {
     pub cell_id: CellId,
     /// Of what.
     pub product_id: ProductId,
+    /// Of which lot.
+    pub lot_id: LotId,
     /// What the balance says.
     pub on_hand: i64,
     /// What the entries sum to.
@@ -54,6 +56,22 @@ pub struct Difference {
     pub reserved: i64,
     /// What the active reservations sum to.
     pub reservations: i64,
+    /// What the balance says.
+    pub on_hold: i64,
+    /// What the active holds sum to.
+    pub holds: i64,
+}
+
+impl Difference {
+    /// Where it is.
+    fn place(&self) -> Place {
+        (self.cell_id, self.product_id, self.lot_id)
+    }
+
+    /// Whether it is one.
+    fn differs(&self) -> bool {
+        (self.on_hand, self.reserved, self.on_hold) != (self.entries, self.reservations, self.holds)
+    }
 }
 
 /// An entry as it changed one balance.
@@ -76,8 +94,19 @@ pub struct EntryOfPlace {
 pub struct HeldInPlace {
     /// Which one.
     pub id: ReservationId,
-    /// For which order.
-    pub order_id: OrderId,
+    /// For which order; absent where somebody reserved by hand.
+    pub order_id: Option<OrderId>,
+    /// Units.
+    pub quantity: i32,
+}
+
+/// A hold that keeps units of one balance from everybody.
+#[derive(Clone, Debug)]
+pub struct KeptInPlace {
+    /// Which one.
+    pub id: HoldId,
+    /// Why.
+    pub reason: HoldReason,
     /// Units.
     pub quantity: i32,
 }
@@ -91,6 +120,8 @@ pub struct Named {
     pub latest: Vec<EntryOfPlace>,
     /// What is held there; at most twenty.
     pub held: Vec<HeldInPlace>,
+    /// What is kept from everybody there; at most twenty.
+    pub kept: Vec<KeptInPlace>,
 }
 
 /// A difference that a walk found and that has not agreed again since.
@@ -119,6 +150,8 @@ pub struct Proof {
     pub entries: i64,
     /// Active reservations summed.
     pub reservations: i64,
+    /// Active holds summed.
+    pub holds: i64,
     /// How much was wrong.
     pub differences: i64,
 }
@@ -132,6 +165,8 @@ pub struct Consistency {
     pub entries: i64,
     /// Active reservations summed now.
     pub reservations: i64,
+    /// Active holds summed now.
+    pub holds: i64,
     /// The first hundred balances that are wrong now; none is the promise.
     pub differences: Vec<Named>,
     /// Where to go on; absent when everything behind was recomputed.
@@ -159,6 +194,7 @@ pub async fn consistency(tx: &mut EnterpriseTx, after: Option<String>) -> Result
         balances: compared.balances,
         entries: compared.entries,
         reservations: compared.reservations,
+        holds: compared.holds,
         differences,
         next: range.to.map(|place| crate::page::cursor(&place)),
         recorded,

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::compare::{self, Compared, Range};
 use super::found::{self, Looked};
-use super::{Place, Proof, Scope};
+use super::{Difference, Place, Proof, Scope};
 use crate::Result;
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::health;
+use crate::ids::{CellId, LotId, ProductId};
 use crate::jobs::{Job, Queue};
 
 /// Recomputes what changed, a part of the rest, and at night everything, in every enterprise.
@@ -40,15 +41,16 @@ pub async fn prove_changed(tx: &mut EnterpriseTx, size: i64) -> Result<Step> {
     if changed.is_empty() {
         return Ok(Step::Ended);
     }
-    let differences: Vec<_> = changed.iter().filter(|row| row.differs()).map(|row| row.figures).collect();
-    let places: Vec<Place> = changed.iter().map(|row| (row.figures.cell_id, row.figures.product_id)).collect();
+    let differences: Vec<_> = changed.iter().map(|row| row.figures).filter(Difference::differs).collect();
+    let places: Vec<Place> = changed.iter().map(|row| row.figures.place()).collect();
     found::record(tx, &Looked::At(&places), &differences).await?;
     compare::mark(tx, &changed).await?;
     let now = tx.now().await?;
     let part = Compared {
         balances: i64::try_from(changed.len()).expect("a step is small"),
         entries: changed.iter().map(|row| row.sides).sum(),
-        reservations: changed.iter().map(|row| row.holds).sum(),
+        reservations: changed.iter().map(|row| row.promises).sum(),
+        holds: changed.iter().map(|row| row.keeps).sum(),
         differences,
     };
     let walk = lock(tx, Scope::Part).await?;
@@ -124,12 +126,17 @@ async fn lock(tx: &mut EnterpriseTx, scope: Scope) -> Result<Walk> {
     .execute(tx.conn())
     .await?;
     let row = sqlx::query!(
-        "SELECT cell_id, product_id, began_at FROM stock_proofs WHERE scope = $1 FOR UPDATE",
+        "SELECT cell_id, product_id, lot_id, began_at FROM stock_proofs WHERE scope = $1 FOR UPDATE",
         scope as Scope
     )
     .fetch_one(tx.conn())
     .await?;
-    Ok(Walk { place: row.cell_id.zip(row.product_id), began_at: row.began_at })
+    let place = row.cell_id.zip(row.product_id).zip(row.lot_id);
+    Ok(Walk { place: place.map(|((cell, product), lot)| (cell, product, lot)), began_at: row.began_at })
+}
+
+fn apart(place: Option<Place>) -> (Option<CellId>, Option<ProductId>, Option<LotId>) {
+    place.map_or((None, None, None), |(cell, product, lot)| (Some(cell), Some(product), Some(lot)))
 }
 
 /// A step that is told by itself: its figures are the last ones.
@@ -140,11 +147,11 @@ async fn settle(
     began_at: DateTime<Utc>,
     part: &Compared,
 ) -> Result<()> {
-    let (cell_id, product_id) = place.unzip();
+    let (cell_id, product_id, lot_id) = apart(place);
     sqlx::query!(
         "UPDATE stock_proofs
          SET cell_id = $2, product_id = $3, last_began_at = $4, last_ended_at = $4, last_balances = $5, last_entries = $6,
-             last_reservations = $7, last_differences = $8
+             last_reservations = $7, last_holds = $9, last_differences = $8, lot_id = $10
          WHERE scope = $1",
         scope as Scope,
         cell_id as _,
@@ -154,6 +161,8 @@ async fn settle(
         part.entries,
         part.reservations,
         i64::try_from(part.differences.len()).expect("a step is small"),
+        part.holds,
+        lot_id as _,
     )
     .execute(tx.conn())
     .await?;
@@ -162,11 +171,11 @@ async fn settle(
 
 /// A step of a walk that is told when it has ended.
 async fn advance(tx: &mut EnterpriseTx, range: Range, began_at: DateTime<Utc>, part: &Compared) -> Result<()> {
-    let (cell_id, product_id) = range.to.unzip();
+    let (cell_id, product_id, lot_id) = apart(range.to);
     sqlx::query!(
         "UPDATE stock_proofs
          SET cell_id = $1, product_id = $2, began_at = $3, balances = balances + $4, entries = entries + $5,
-             reservations = reservations + $6, differences = differences + $7
+             reservations = reservations + $6, holds = holds + $8, differences = differences + $7, lot_id = $9
          WHERE scope = 'whole'",
         cell_id as _,
         product_id as _,
@@ -175,6 +184,8 @@ async fn advance(tx: &mut EnterpriseTx, range: Range, began_at: DateTime<Utc>, p
         part.entries,
         part.reservations,
         i64::try_from(part.differences.len()).expect("a step is small"),
+        part.holds,
+        lot_id as _,
     )
     .execute(tx.conn())
     .await?;
@@ -186,8 +197,8 @@ async fn end_whole(tx: &mut EnterpriseTx) -> Result<()> {
     sqlx::query!(
         "UPDATE stock_proofs
          SET last_began_at = began_at, last_ended_at = $1, last_balances = balances, last_entries = entries,
-             last_reservations = reservations, last_differences = differences,
-             began_at = NULL, balances = 0, entries = 0, reservations = 0, differences = 0
+             last_reservations = reservations, last_holds = holds, last_differences = differences,
+             began_at = NULL, balances = 0, entries = 0, reservations = 0, holds = 0, differences = 0
          WHERE scope = 'whole'",
         now,
     )
@@ -199,7 +210,7 @@ async fn end_whole(tx: &mut EnterpriseTx) -> Result<()> {
 /// What the last walk, or the last part, came to.
 pub(super) async fn last(tx: &mut EnterpriseTx, scope: Scope) -> Result<Option<Proof>> {
     let row = sqlx::query!(
-        "SELECT last_began_at, last_ended_at, last_balances, last_entries, last_reservations, last_differences
+        "SELECT last_began_at, last_ended_at, last_balances, last_entries, last_reservations, last_holds, last_differences
          FROM stock_proofs WHERE scope = $1",
         scope as Scope
     )
@@ -212,6 +223,7 @@ pub(super) async fn last(tx: &mut EnterpriseTx, scope: Scope) -> Result<Option<P
             balances: row.last_balances,
             entries: row.last_entries,
             reservations: row.last_reservations,
+            holds: row.last_holds,
             differences: row.last_differences,
         })
     }))

@@ -102,14 +102,14 @@ async fn an_administrator_changes_name_tax_number_zone_and_settings() -> Result<
     let boss = app.enterprise("Ромашка").await?;
     let path = format!("/enterprises/{}", enterprise_of(&boss).await?);
     let settings = json!({ "language": "en", "labelWidthMm": 75, "labelHeightMm": 120, "requireSecondFactor": "everybody",
-                           "publishingBrakePercent": 30, "publishingBrakeUnits": 7 });
+                           "reservationStrategy": "first_in", "publishingBrakePercent": 30, "publishingBrakeUnits": 7 });
     let body =
         json!({ "name": "Ромашка-2", "taxNumber": "500100732259", "timeZone": "Asia/Omsk", "settings": settings });
     let changed = boss.patch(&path, body).await?;
     assert_eq!((&changed["name"], &changed["settings"]), (&json!("Ромашка-2"), &settings));
     assert_eq!(boss.get(&path).await?, changed);
     let plain = json!({ "language": "ru", "labelWidthMm": 75, "labelHeightMm": 120 });
-    let usual = json!({ "language": "ru", "labelWidthMm": 75, "labelHeightMm": 120, "publishingBrakePercent": 50,
+    let usual = json!({ "language": "ru", "labelWidthMm": 75, "labelHeightMm": 120, "reservationStrategy": "first_expired", "publishingBrakePercent": 50,
                         "publishingBrakeUnits": 100 });
     assert_eq!(boss.patch(&path, json!({ "settings": plain })).await?["settings"], usual);
 
