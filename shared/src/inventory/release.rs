@@ -98,12 +98,13 @@ fn judge(heading: &Heading, ids: &[Uuid], kept: Vec<Kept>, unknown: Refusal, end
     let kept: HashMap<_, _> = kept.into_iter().map(|kept| (kept.id, kept)).collect();
     let mut seen = HashSet::new();
     let verdict = |id: &Uuid| -> Verdict<Vec<Part>> {
-        let kept = kept.get(id).ok_or_else(|| (unknown, "the warehouse knows none of this id".to_owned()))?;
+        // Which one, the row says; an id that is not there is told like one of somebody else.
+        let kept = kept.get(id).ok_or_else(|| (unknown, "the warehouse has no such id".to_owned()))?;
         if let Some(order) = kept.order_id {
             return Err((Refusal::ReservationOfOrder, format!("it is held for order {order}")));
         }
         if !kept.is_active || !seen.insert(*id) {
-            return Err((ended, format!("{id} has already ended")));
+            return Err((ended, "it has already ended".to_owned()));
         }
         let &Kept { id, product_id, lot_id, cell_id, quantity, .. } = kept;
         Ok(vec![Part { id, product_id, lot_id, cell_id, quantity }])

@@ -45,6 +45,9 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             let cell = json!({ "code": name, "pickSequence": 100, "zoneId": zone(shop).await? });
             vec![post(format!("/warehouses/{}/cells", shop.warehouse), json!({ "cells": [cell] }))]
         }
+        "adjust_stock" | "hold_stock" | "move_stock" | "reserve_stock" | "write_off_stock" => {
+            vec![by_product(shop, operation).await?]
+        }
         "begin_second_factor" => vec![post("/auth/second-factor", None)],
         "change_cell" => {
             let cell = json!({ "code": name, "pickSequence": 100 });
@@ -182,6 +185,15 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
         }
         _ => Vec::new(),
     })
+}
+
+/// The example whose first line names its product instead of a barcode.
+async fn by_product(shop: &Shop<'_>, operation: &str) -> Result<Act> {
+    let mut act = example(shop, operation).await?.context("an example")?;
+    let line = act.body.as_mut().and_then(|body| body["lines"][0].as_object_mut()).context("a line")?;
+    line.remove("barcode");
+    line.insert("productId".to_owned(), shop.products[9]["id"].clone());
+    Ok(act)
 }
 
 /// A colleague who is signed in.
