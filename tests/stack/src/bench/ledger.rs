@@ -89,6 +89,11 @@ async fn grow(admin: &mut PgConnection, from: i64, to: i64) -> Result<()> {
         ),
     )
     .await?;
+    raw(
+        admin,
+        "INSERT INTO lots (enterprise_id, product_id, id, created_at) SELECT enterprise_id, id, id, created_at FROM products ON CONFLICT DO NOTHING",
+    )
+    .await?;
     let (mut cell, last) = (from / IN_CELL, to / IN_CELL);
     while cell < last {
         let until = (cell + AT_ONCE).min(last);
@@ -99,7 +104,7 @@ async fn grow(admin: &mut PgConnection, from: i64, to: i64) -> Result<()> {
         raw(admin, definition).await?;
     }
     raw(admin, "SET session_replication_role = origin").await?;
-    for table in ["products", "cells", "balances", "stock_entries"] {
+    for table in ["products", "lots", "cells", "balances", "stock_entries"] {
         raw(admin, &format!("VACUUM ANALYZE {table}")).await?;
     }
     Ok(())
@@ -123,15 +128,16 @@ async fn fill(admin: &mut PgConnection, cell: i64, until: i64, first: i64, produ
     raw(
         admin,
         &format!(
-            "INSERT INTO balances (enterprise_id, cell_id, product_id, on_hand) SELECT e.id, p.cell_id, p.product_id, 10 FROM {places}"
+            "INSERT INTO balances (enterprise_id, cell_id, product_id, lot_id, on_hand, since)
+             SELECT e.id, p.cell_id, p.product_id, p.product_id, 10, now() FROM {places}"
         ),
     )
     .await?;
     raw(
         admin,
         &format!(
-            "INSERT INTO stock_entries (enterprise_id, id, product_id, from_cell_id, from_outside, to_cell_id, to_outside, quantity, kind, actor, occurred_at)
-             SELECT e.id, lpad(to_hex((n * {IN_CELL} + k) * 10 + i), 32, '0')::uuid, p.product_id,
+            "INSERT INTO stock_entries (enterprise_id, id, product_id, lot_id, from_cell_id, from_outside, to_cell_id, to_outside, quantity, kind, actor, occurred_at)
+             SELECT e.id, lpad(to_hex((n * {IN_CELL} + k) * 10 + i), 32, '0')::uuid, p.product_id, p.product_id,
                     CASE WHEN i >= 8 THEN p.cell_id END, CASE WHEN i < 8 THEN 'supplier' END,
                     CASE WHEN i < 8 THEN p.cell_id END, CASE WHEN i >= 8 THEN 'loss' END,
                     CASE WHEN i < 8 THEN 2 ELSE 3 END, CASE WHEN i < 8 THEN 'receipt' ELSE 'write_off' END,
@@ -177,11 +183,11 @@ async fn sample(admin: &mut PgConnection) -> Result<Vec<(String, String)>> {
 }
 
 fn question(kind: usize, (cell, product): &(String, String)) -> String {
-    let cursor = |one: &str, other: &str| URL_SAFE_NO_PAD.encode(json!([one, other]).to_string());
+    let cursor = |key: [&str; 3]| URL_SAFE_NO_PAD.encode(json!(key).to_string());
     let ago = |days| (Utc::now() - chrono::Duration::days(days)).to_rfc3339_opts(SecondsFormat::Secs, true);
     match kind {
-        0 => format!("/inventory?limit=50&after={}", cursor(cell, product)),
-        1 => format!("/inventory?by=product&limit=50&after={}", cursor(product, NOBODY)),
+        0 => format!("/inventory?limit=50&after={}", cursor([cell, product, product])),
+        1 => format!("/inventory?by=product&limit=50&after={}", cursor([product, NOBODY, NOBODY])),
         2 => format!("/inventory?limit=50&productId={product}"),
         3 => format!("/inventory/entries?limit=50&productId={product}"),
         4 => format!("/inventory/past?at={}&productId={product}", ago(150)),
