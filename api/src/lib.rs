@@ -12,6 +12,7 @@ pub mod auth;
 pub mod docs;
 pub mod edge;
 pub mod enterprises;
+pub mod exports;
 pub mod health;
 pub mod home;
 pub mod idempotency;
@@ -72,14 +73,14 @@ type Nouns = (
     wildberries::Api,
     sync::Api,
     warehouses::Api,
-    products::Api,
+    products::Apis,
     inventory::Api,
     orders::Api,
     requests::Api,
     supplies::Api,
     printing::Api,
     jobs::Api,
-    (alarms::Api, audit::Api),
+    (alarms::Api, audit::Api, exports::Api),
 );
 
 const NOUNS: Nouns = (
@@ -91,14 +92,14 @@ const NOUNS: Nouns = (
     wildberries::Api,
     sync::Api,
     warehouses::Api,
-    products::Api,
+    products::APIS,
     inventory::Api,
     orders::Api,
     requests::Api,
     supplies::Api,
     printing::Api,
     jobs::Api,
-    (alarms::Api, audit::Api),
+    (alarms::Api, audit::Api, exports::Api),
 );
 
 /// What handlers may need: `Data<&State>`; the most wanted of it also by itself, `Data<&Db>` and `Data<&Passwords>`.

@@ -21,7 +21,7 @@ use shared::{Error, Result};
 
 use Needs::{Member, Public, SignedIn, System};
 use Permission::{
-    AcknowledgeAlarms, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageRequests,
+    AcknowledgeAlarms, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageProducts, ManageRequests,
     ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels, ReadAlarms, ReadAudit,
     ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock, ReadWildberries, ReceiveGoods,
     WorkRequests,
@@ -122,7 +122,25 @@ table! {
     "list_cells": one(&[ReadStock]);
     "add_cells": one(&[ManageWarehouses]);
     "list_products": one(&[ReadStock]);
+    "create_product": one(&[ManageProducts]);
     "get_product": one(&[ReadStock]);
+    "get_product_by_barcode": one(&[ReadStock]);
+    "change_product": one(&[ManageProducts]);
+    "archive_product": one(&[ManageProducts]);
+    "restore_product": one(&[ManageProducts]);
+    "list_categories": one(&[ReadStock]);
+    "create_category": one(&[ManageProducts]);
+    "get_category": one(&[ReadStock]);
+    "change_category": one(&[ManageProducts]);
+    "delete_category": one(&[ManageProducts]);
+    "list_product_imports": one(&[ManageProducts]);
+    "create_product_import": one(&[ManageProducts]);
+    "get_product_import": one(&[ManageProducts]);
+    "list_product_import_rows": one(&[ManageProducts]);
+    "set_product_import_columns": one(&[ManageProducts]);
+    "check_product_import": one(&[ManageProducts]);
+    "commit_product_import": one(&[ManageProducts]);
+    "undo_product_import": one(&[ManageProducts]);
     "list_balances": one(&[ReadStock]);
     "list_stock_entries": one(&[ReadStock]);
     "check_consistency": one(&[ReadStock]);
@@ -162,6 +180,13 @@ table! {
     "list_jobs": one(&[ReadJobs]);
     "get_job": one(&[ReadJobs]);
     "cancel_job": one(&[ManageJobs]);
+    "export_products": one(&[ReadStock]);
+    "export_balances": one(&[ReadStock]);
+    "export_stock_entries": one(&[ReadStock]);
+    "export_orders": one(&[ReadOrders]);
+    "export_cells": one(&[ReadStock]);
+    "export_requests": one(&[ReadRequests]);
+    "export_supplies": one(&[ReadOrders]);
     "list_audit_entries": one(&[ReadAudit]);
     "verify_audit": one(&[ReadAudit]);
     "get_audit_entry": one(&[ReadAudit]);

@@ -16,8 +16,23 @@ use shared::versions::Version;
 use crate::idempotency::parameters;
 
 /// Operations that compare the version with what `If-Match` expects. Every other one refuses the header.
-pub const EDITS: [&str; 6] =
-    ["assign_request", "deliver_supply", "move_request", "publish_supply", "replace_token", "set_shipping"];
+pub const EDITS: [&str; 15] = [
+    "archive_product",
+    "assign_request",
+    "change_category",
+    "change_product",
+    "check_product_import",
+    "commit_product_import",
+    "delete_category",
+    "deliver_supply",
+    "move_request",
+    "publish_supply",
+    "replace_token",
+    "restore_product",
+    "set_product_import_columns",
+    "set_shipping",
+    "undo_product_import",
+];
 
 /// What two people may edit.
 pub trait Versioned: ToJSON {

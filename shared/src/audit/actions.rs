@@ -43,6 +43,9 @@ actions! {
     AlarmAcknowledged = "alarm.acknowledged", "Somebody has seen an alarm", "Тревога принята";
     ApiKeyCreated = "api_key.created", "A service key was made", "Создан сервисный ключ";
     ApiKeyRevoked = "api_key.revoked", "A service key was revoked", "Сервисный ключ отозван";
+    CategoryChanged = "category.changed", "A category was changed", "Изменена категория товаров";
+    CategoryCreated = "category.created", "A category was made", "Создана категория товаров";
+    CategoryRemoved = "category.removed", "A category was removed", "Удалена категория товаров";
     CellsAdded = "cells.added", "Cells were added to a warehouse", "На склад добавлены ячейки";
     EnterpriseChanged = "enterprise.changed", "An enterprise was changed", "Изменены данные предприятия";
     EnterpriseCreated = "enterprise.created", "An enterprise was founded", "Создано предприятие";
@@ -54,6 +57,15 @@ actions! {
     PrintJobCancelled = "print_job.cancelled", "A print job was taken back", "Задание печати отменено";
     PrintJobCreated = "print_job.created", "Labels were sent to a printer", "Этикетки отправлены на печать";
     PrinterAdded = "printer.added", "A printer was added", "Добавлен принтер";
+    ProductArchived = "product.archived", "A product was archived", "Товар отправлен в архив";
+    ProductChanged = "product.changed", "A product was changed", "Изменён товар";
+    ProductCreated = "product.created", "A product was made", "Создан товар";
+    ProductRestored = "product.restored", "A product was brought back", "Товар возвращён из архива";
+    ProductImportChecked = "product_import.checked", "The dry run of an import was asked for", "Запущена проверка импорта товаров";
+    ProductImportColumnsSet = "product_import.columns_set", "Somebody said what an import's columns mean", "Заданы столбцы импорта товаров";
+    ProductImportCommitted = "product_import.committed", "An import was told to write its rows", "Запущена запись импорта товаров";
+    ProductImportCreated = "product_import.created", "A file of products was read", "Загружен файл товаров";
+    ProductImportUndone = "product_import.undone", "An import was told to take its rows back", "Запущена отмена импорта товаров";
     RequestAssigned = "request.assigned", "A request was given to somebody", "Заявка назначена исполнителю";
     RequestCreated = "request.created", "A request was made", "Создана заявка";
     RequestMoved = "request.moved", "A request went to another status", "Изменён статус заявки";

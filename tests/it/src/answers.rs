@@ -152,6 +152,7 @@ async fn ids(shop: &Shop<'_>) -> Result<Vec<(&'static str, String)>> {
         "/supplies",
         "/print-jobs",
         "/products",
+        "/categories",
         "/sync-runs",
         "/jobs",
         "/users",

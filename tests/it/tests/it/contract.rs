@@ -104,6 +104,7 @@ async fn every_table_of_an_enterprise_is_guarded() -> Result<()> {
             "letters",
             "login_failures",
             "memberships",
+            "product_search",
             "recovery_codes",
             "schedules",
             "second_factors",

@@ -92,6 +92,7 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
         };
         let query = if id == "list_shipping_points" { "?date=2030-01-01&city=Москва" } else { "" };
         let path = path.replace("{id}", first).replace("{item_id}", &item).replace("{key_id}", &key);
+        let path = path.replace("{code}", "0046");
         path.replace("{wb_warehouse_id}", &wb_warehouse.to_string()) + query
     };
     let grants = json!([{ "role": "viewer", "reach": "own" }]);
@@ -108,6 +109,13 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
         ("replace_token", json!({ "token": "a.b.c" })),
         ("link_warehouse", json!({ "warehouseId": shop.warehouse })),
         ("start_sync", json!({ "accountId": shop.account, "kind": "catalogue" })),
+        ("create_product", json!({ "sku": "СВОЙ-1", "name": "Свой товар" })),
+        ("change_product", json!({ "minStock": 3 })),
+        ("create_product_import", json!("sku;name\nA;Б\n")),
+        ("set_product_import_columns", json!({ "columns": ["sku"] })),
+        ("commit_product_import", json!({})),
+        ("create_category", json!({ "name": "Посуда" })),
+        ("change_category", json!({ "name": "Кружки" })),
         ("create_warehouse", json!({ "name": "Новый" })),
         ("add_cells", json!({ "cells": [{ "code": "Я-01", "pickSequence": 1 }] })),
         (
