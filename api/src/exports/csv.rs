@@ -31,7 +31,7 @@ impl Csv {
 
     pub(super) fn part(&mut self) -> std::io::Result<Vec<u8>> {
         let full = std::mem::replace(&mut self.writer, writer(Vec::new()));
-        full.into_inner().map_err(|error| error.into_error())
+        full.into_inner().map_err(csv::IntoInnerError::into_error)
     }
 }
 

@@ -215,6 +215,7 @@ impl From<CreateProduct> for NewProduct {
     }
 }
 
+#[expect(clippy::option_option, reason = "to leave and to clear are two things")]
 fn said<T: ParseFromJSON + ToJSON>(value: MaybeUndefined<T>) -> Option<Option<T>> {
     match value {
         MaybeUndefined::Undefined => None,

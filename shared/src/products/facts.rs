@@ -45,6 +45,7 @@ pub struct Facts {
 
 /// What to change: what is absent stays, and an inner `None` clears.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::option_option, reason = "to leave and to clear are two things")]
 pub struct Change {
     /// 1 to 200 characters.
     pub sku: Option<String>,
@@ -98,10 +99,10 @@ impl Change {
     /// The facts as they will be. Fails at the first value that makes no sense, and refuses to write what the sync owns;
     /// naming it as it is is no writing.
     pub(super) fn applied(&self, before: &Facts, owner: Owner) -> Result<Facts> {
-        let pick = |field, new: &Option<Option<String>>, before: &Option<String>, most| match new {
+        let pick = |field, new: Option<&Option<String>>, before: Option<&String>, most| match new {
             Some(Some(new)) => words(field, new, most).map(Some),
             Some(None) => Ok(None),
-            None => Ok(before.clone()),
+            None => Ok(before.cloned()),
         };
         let number = |field, new: Option<Option<i32>>, before: Option<i32>, least, most| match new {
             Some(Some(new)) if !(least..=most).contains(&new) => {
@@ -113,9 +114,9 @@ impl Change {
         let after = Facts {
             sku: self.sku.as_ref().map_or_else(|| Ok(before.sku.clone()), |new| words("sku", new, 200))?,
             name: self.name.as_ref().map_or_else(|| Ok(before.name.clone()), |new| words("name", new, 500))?,
-            size: pick("size", &self.size, &before.size, 100)?,
-            vendor_code: pick("vendorCode", &self.vendor_code, &before.vendor_code, 200)?,
-            brand: pick("brand", &self.brand, &before.brand, 200)?,
+            size: pick("size", self.size.as_ref(), before.size.as_ref(), 100)?,
+            vendor_code: pick("vendorCode", self.vendor_code.as_ref(), before.vendor_code.as_ref(), 200)?,
+            brand: pick("brand", self.brand.as_ref(), before.brand.as_ref(), 200)?,
             category_id: self.category_id.unwrap_or(before.category_id),
             length_mm: number("lengthMm", self.length_mm, before.length_mm, 1, 100_000)?,
             width_mm: number("widthMm", self.width_mm, before.width_mm, 1, 100_000)?,

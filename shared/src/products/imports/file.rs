@@ -244,7 +244,7 @@ mod tests {
     fn csv_is_read_in_whatever_a_spreadsheet_writes() {
         let text = "Артикул;Название\r\n\r\nА-1;\"Кружка; синяя\"\r\n;;\r\nА-2;'=1\r\n";
         let (cp1251, _, _) = WINDOWS_1251.encode(text);
-        let utf16: Vec<u8> = "\u{feff}".chars().chain(text.chars()).flat_map(|c| (c as u16).to_le_bytes()).collect();
+        let utf16: Vec<u8> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
         for file in [text.as_bytes(), &cp1251, &utf16, format!("\u{feff}{text}").as_bytes()] {
             let read = lines(file).unwrap();
             let cells: Vec<Vec<&str>> = read.iter().map(|(_, cells)| cells.iter().map(String::as_str).collect()).collect();
