@@ -33,7 +33,7 @@ pub async fn create_enterprise(db: &Db, passwords: &Passwords, new: NewEnterpris
     let email = Email::parse(&new.email)?;
     let password_hash =
         passwords.hash_for(new.password, "password", &[email.as_str(), &new.name, &new.user_name]).await?;
-    let mut tx = db.platform().await?;
+    let mut tx = db.begin(&Actor::console()).await?;
     let facts = enterprises::NewEnterprise { name: new.name, tax_number: None, time_zone: TimeZone::default() };
     let enterprise = enterprises::found(&mut tx, &facts).await?;
     let administrator = NewUser {
@@ -66,7 +66,7 @@ pub async fn create_system_administrator(
 ) -> Result<UserId> {
     let email = Email::parse(&new.email)?;
     let password_hash = passwords.hash_for(new.password, "password", &[email.as_str(), &new.name]).await?;
-    let mut tx = db.platform().await?;
+    let mut tx = db.begin(&Actor::console()).await?;
     let id = users::create_system_administrator(&mut tx, &email, &new.name, &password_hash).await?;
     tx.commit().await?;
     Ok(id)

@@ -60,11 +60,14 @@ pub struct CreatedApiKey {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateApiKey {
     /// What it is for, 1 to 100 characters.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub name: String,
     /// What it may do, at least one thing, and nothing that the caller lacks; rights over people, roles, keys, tokens
     /// and the enterprise itself are for people only.
+    #[oai(validator(min_items = 1))]
     pub permissions: Vec<Permission>,
     /// In these warehouses; absent: everywhere.
+    #[oai(validator(min_items = 1))]
     pub warehouse_ids: Option<Vec<WarehouseId>>,
     /// Until when it is accepted; absent: until it is revoked.
     pub expires_at: Option<DateTime<Utc>>,
@@ -95,6 +98,8 @@ impl Api {
     }
 
     /// Make a service key; it is shown in this answer and never again
+    ///
+    /// Needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/enterprises/:id/api-keys", method = "post", operation_id = "create_api_key")]
     async fn create(
         &self,
@@ -127,6 +132,8 @@ impl Api {
     }
 
     /// Revoke a service key, from its next request on
+    ///
+    /// Needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/enterprises/:id/api-keys/:key_id", method = "delete", operation_id = "revoke_api_key")]
     async fn revoke(
         &self,

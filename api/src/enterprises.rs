@@ -13,13 +13,16 @@ use shared::enterprises::{
 };
 use shared::ids::EnterpriseId;
 use shared::page::PageQuery;
+use shared::users::letters::{self, LetterKind};
 use shared::users::{self, Email, Grant, NewUser};
+use shared::versions::Version;
 
-use crate::Tag;
-use crate::answers::{Created, Ending, Page};
-use crate::auth::{Anybody, Caller, SystemAdministrator};
+use crate::answers::{Accepted, Current, Ending, Fresh, Page};
+use crate::auth::{Anybody, Caller, Letter, SystemAdministrator, delivery};
 use crate::passwords::Passwords;
 use crate::problem::ApiError;
+use crate::versions::versioned;
+use crate::{State, Tag};
 
 /// What an enterprise decides for itself.
 #[derive(Debug, Object)]
@@ -28,8 +31,10 @@ pub struct EnterpriseSettings {
     /// In which language letters and documents are written.
     pub language: Language,
     /// How wide the labels of a new printer are if nobody says, in millimetres from 20 to 120.
+    #[oai(validator(minimum(value = "20"), maximum(value = "120")))]
     pub label_width_mm: i32,
     /// How high they are, in millimetres from 20 to 200.
+    #[oai(validator(minimum(value = "20"), maximum(value = "200")))]
     pub label_height_mm: i32,
     /// Who must use a second factor to sign in; absent: as the installation is configured.
     pub require_second_factor: Option<SecondFactorDuty>,
@@ -67,12 +72,17 @@ pub struct Enterprise {
     pub settings: Option<EnterpriseSettings>,
     /// Since when.
     pub created_at: DateTime<Utc>,
+    /// How often it was changed.
+    pub version: Version,
 }
+
+versioned!(Enterprise);
 
 impl From<enterprises::Enterprise> for Enterprise {
     fn from(enterprise: enterprises::Enterprise) -> Self {
-        let enterprises::Enterprise { id, name, tax_number, time_zone, status, settings, created_at } = enterprise;
-        Self { id, name, tax_number, time_zone, status, settings: Some(settings.into()), created_at }
+        let enterprises::Enterprise { id, name, tax_number, time_zone, status, settings, created_at, version } =
+            enterprise;
+        Self { id, name, tax_number, time_zone, status, settings: Some(settings.into()), created_at, version }
     }
 }
 
@@ -88,10 +98,13 @@ impl Enterprise {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FirstAdministrator {
     /// What they sign in with; kept in lower case.
+    #[oai(validator(max_length = 254))]
     pub email: String,
     /// As colleagues call them, 1 to 200 characters; needed by who is new to the installation.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: Option<String>,
     /// Their first password, 12 to 128 characters; needed by who is new to the installation.
+    #[oai(validator(min_length = 12, max_length = 128))]
     pub password: Option<String>,
 }
 
@@ -100,13 +113,28 @@ pub struct FirstAdministrator {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateEnterprise {
     /// As people will call it, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
     /// ИНН, 10 or 12 digits.
+    #[oai(validator(pattern = "^([0-9]{10}|[0-9]{12})$"))]
     pub tax_number: Option<String>,
     /// IANA name; `Europe/Moscow` if absent.
+    #[oai(validator(max_length = 64))]
     pub time_zone: Option<String>,
-    /// Who will take in the others.
-    pub administrator: FirstAdministrator,
+    /// Who will take in the others; absent: somebody will be invited with `POST /enterprises/{id}/administrator-invitations`.
+    pub administrator: Option<FirstAdministrator>,
+}
+
+/// The first administrator, to be invited.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InviteAdministrator {
+    /// Whom; kept in lower case.
+    #[oai(validator(max_length = 254))]
+    pub email: String,
+    /// As colleagues will call them, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub name: String,
 }
 
 /// What of the enterprise should change.
@@ -114,10 +142,13 @@ pub struct CreateEnterprise {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeEnterprise {
     /// As people call it, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: Option<String>,
     /// ИНН, 10 or 12 digits.
+    #[oai(validator(pattern = "^([0-9]{10}|[0-9]{12})$"))]
     pub tax_number: Option<String>,
     /// IANA name of the zone in which its days begin.
+    #[oai(validator(max_length = 64))]
     pub time_zone: Option<String>,
     /// All settings at once.
     pub settings: Option<EnterpriseSettings>,
@@ -168,40 +199,59 @@ impl Api {
                 Ok(Json(Page::of(page)))
             }
             Recognised::Operator(operator) => {
-                let mut tx = db.platform().await?;
-                let page = enterprises::list_all(&mut tx, operator, &filter, &query).await?;
+                let mut tx = db.begin(operator.actor()).await?;
+                let page = enterprises::list_all(&mut tx, &filter, &query).await?;
                 tx.commit().await?;
                 Ok(Json(Page::of(page.map(Enterprise::from_outside))))
             }
         }
     }
 
-    /// Found an enterprise with its first administrator
+    /// Found an enterprise, with its first administrator or without anybody yet
     #[oai(path = "/enterprises", method = "post", operation_id = "create_enterprise")]
     async fn create(
         &self,
-        SystemAdministrator(_operator): SystemAdministrator,
+        SystemAdministrator(operator): SystemAdministrator,
         db: Data<&Db>,
         passwords: Data<&Passwords>,
         body: Json<CreateEnterprise>,
-    ) -> Result<Created<Enterprise>, ApiError> {
+    ) -> Result<Fresh<Enterprise>, ApiError> {
         let CreateEnterprise { name, tax_number, time_zone, administrator } = body.0;
         let new = NewEnterprise {
             name,
             tax_number: tax_number.as_deref().map(TaxNumber::parse).transpose()?,
             time_zone: time_zone.as_deref().map_or(Ok(TimeZone::default()), TimeZone::parse)?,
         };
-        let first = NewUser {
-            email: Email::parse(&administrator.email)?,
-            name: administrator.name,
-            password_hash: crate::users::hashed(&passwords, administrator.password).await?,
-            grants: vec![Grant::everywhere(Role::Administrator)],
+        let first = match administrator {
+            Some(administrator) => Some(first(&passwords, administrator).await?),
+            None => None,
         };
-        let mut tx = db.platform().await?;
+        let mut tx = db.begin(operator.actor()).await?;
         let enterprise = enterprises::found(&mut tx, &new).await?;
-        users::create_first(&mut tx, enterprise.id, &first).await?;
+        if let Some(first) = &first {
+            users::create_first(&mut tx, enterprise.id, first).await?;
+        }
+        tx.answer(Fresh::of(Enterprise::from_outside(enterprise))).await
+    }
+
+    /// Invite the first administrator of an enterprise that nobody administers
+    ///
+    /// By mail where that is set up; else the answer shows the link. It is good for a day, and a later invitation of the same
+    /// person replaces it. Once the enterprise has an administrator, only its own people let others in.
+    #[oai(path = "/enterprises/:id/administrator-invitations", method = "post", operation_id = "invite_administrator")]
+    async fn invite_administrator(
+        &self,
+        SystemAdministrator(operator): SystemAdministrator,
+        state: Data<&State>,
+        id: Path<EnterpriseId>,
+        body: Json<InviteAdministrator>,
+    ) -> Result<Accepted<Letter>, ApiError> {
+        let InviteAdministrator { email, name } = body.0;
+        let email = Email::parse(&email)?;
+        let mut tx = state.db.begin(operator.actor()).await?;
+        let asked = letters::invite_administrator(&mut tx, id.0, &email, &name, delivery(&state)).await?;
         tx.commit().await?;
-        Ok(Created::New(Json(Enterprise::from_outside(enterprise))))
+        Ok(Accepted::of(Letter::of(&state, LetterKind::Invitation, asked)))
     }
 
     /// Get one of the enterprises to which you belong; for a system administrator, any of the installation
@@ -211,19 +261,19 @@ impl Api {
         Anybody(caller): Anybody,
         db: Data<&Db>,
         id: Path<EnterpriseId>,
-    ) -> Result<Json<Enterprise>, ApiError> {
+    ) -> Result<Current<Enterprise>, ApiError> {
         match caller {
             Recognised::Actor(actor) => {
                 let mut tx = db.begin(&actor).await?;
                 let enterprise = enterprises::get(&mut tx, id.0).await?;
                 tx.commit().await?;
-                Ok(Json(enterprise.into()))
+                Ok(Current::of(enterprise))
             }
             Recognised::Operator(operator) => {
-                let mut tx = db.platform().await?;
-                let enterprise = enterprises::get_any(&mut tx, operator, id.0).await?;
+                let mut tx = db.begin(operator.actor()).await?;
+                let enterprise = enterprises::get_any(&mut tx, id.0).await?;
                 tx.commit().await?;
-                Ok(Json(Enterprise::from_outside(enterprise)))
+                Ok(Current::of(Enterprise::from_outside(enterprise)))
             }
         }
     }
@@ -236,11 +286,11 @@ impl Api {
         db: Data<&Db>,
         id: Path<EnterpriseId>,
         body: Json<ChangeEnterprise>,
-    ) -> Result<Json<Enterprise>, ApiError> {
+    ) -> Result<Current<Enterprise>, ApiError> {
         let change = body.0.try_into()?;
         let mut tx = db.begin(&actor).await?;
         let enterprise = enterprises::change(&mut tx, id.0, &change).await?;
-        tx.answer(Json(enterprise.into())).await
+        tx.answer(Current::of(enterprise)).await
     }
 
     /// Shut an enterprise's people and keys out, from their next request on; its timers stand still
@@ -250,11 +300,10 @@ impl Api {
         SystemAdministrator(operator): SystemAdministrator,
         db: Data<&Db>,
         id: Path<EnterpriseId>,
-    ) -> Result<Json<Enterprise>, ApiError> {
-        let mut tx = db.platform().await?;
-        let enterprise = enterprises::suspend(&mut tx, operator, id.0).await?;
-        tx.commit().await?;
-        Ok(Json(Enterprise::from_outside(enterprise)))
+    ) -> Result<Current<Enterprise>, ApiError> {
+        let mut tx = db.begin(operator.actor()).await?;
+        let enterprise = enterprises::suspend(&mut tx, id.0).await?;
+        tx.answer(Current::of(Enterprise::from_outside(enterprise))).await
     }
 
     /// Let an enterprise's people work again
@@ -264,10 +313,19 @@ impl Api {
         SystemAdministrator(operator): SystemAdministrator,
         db: Data<&Db>,
         id: Path<EnterpriseId>,
-    ) -> Result<Json<Enterprise>, ApiError> {
-        let mut tx = db.platform().await?;
-        let enterprise = enterprises::activate(&mut tx, operator, id.0).await?;
-        tx.commit().await?;
-        Ok(Json(Enterprise::from_outside(enterprise)))
+    ) -> Result<Current<Enterprise>, ApiError> {
+        let mut tx = db.begin(operator.actor()).await?;
+        let enterprise = enterprises::activate(&mut tx, id.0).await?;
+        tx.answer(Current::of(Enterprise::from_outside(enterprise))).await
     }
+}
+
+/// No transaction is open while Argon2 runs.
+async fn first(passwords: &Passwords, administrator: FirstAdministrator) -> Result<NewUser, ApiError> {
+    Ok(NewUser {
+        email: Email::parse(&administrator.email)?,
+        name: administrator.name,
+        password_hash: crate::users::hashed(passwords, administrator.password).await?,
+        grants: vec![Grant::everywhere(Role::Administrator)],
+    })
 }

@@ -18,17 +18,14 @@ const REPLAYED: &str = "Idempotent-Replayed";
 /// Operations that change something and know no key, each with the reason. What answers a secret is never kept.
 pub const EXCLUDED: [(&str, &str); 20] = [
     ("accept_invitation", "nobody is signed in for it, and its token is good once"),
-    ("activate_enterprise", "no enterprise is open in which an answer could lie, and doing it twice changes nothing"),
     ("begin_second_factor", "it answers a secret"),
+    ("change_email", "nobody is signed in for it, and its token is good once"),
     ("change_password", "it carries passwords, and doing it twice changes nothing"),
     ("confirm_identity", "it is a proof, which is not repeated but given again"),
     ("create_api_key", "it answers a secret"),
-    (
-        "create_enterprise",
-        "no enterprise is open in which an answer could lie; an address that is taken shows a repeat",
-    ),
     ("disable_second_factor", "it needs a fresh proof each time, and doing it twice changes nothing"),
     ("finish_second_factor", "it answers recovery codes"),
+    ("invite_administrator", "it may answer a link, and a later invitation replaces the one before"),
     ("invite_user", "it may answer a link, and a later invitation replaces the one before"),
     ("login", "it answers tokens"),
     ("login_second_factor", "it answers tokens"),
@@ -36,10 +33,10 @@ pub const EXCLUDED: [(&str, &str); 20] = [
     ("logout_everywhere", "it ends the session that a repeat would need"),
     ("refresh", "it answers tokens, and a repeat is how a stolen one shows"),
     ("renew_recovery_codes", "it answers recovery codes"),
+    ("request_email_change", "it may answer a link, and a later request replaces the one before"),
     ("request_password_reset", "nobody is signed in for it, and it answers nothing"),
     ("reset_password", "nobody is signed in for it, and its token is good once"),
     ("reset_user_password", "it may answer a link"),
-    ("suspend_enterprise", "no enterprise is open in which an answer could lie, and doing it twice changes nothing"),
 ];
 
 /// Whether an operation takes part.

@@ -129,10 +129,13 @@ pub struct StockConsistency {
 #[oai(deny_unknown_fields)]
 pub struct GoodsReceiptLine {
     /// Any barcode of the product.
+    #[oai(validator(min_length = 1, max_length = 128))]
     pub barcode: String,
     /// The code of a storage cell.
+    #[oai(validator(min_length = 1, max_length = 60))]
     pub cell: String,
     /// Units, from 1.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000")))]
     pub quantity: i32,
 }
 
@@ -143,8 +146,10 @@ pub struct PostGoodsReceipt {
     /// Where it was unloaded.
     pub warehouse_id: WarehouseId,
     /// The document's number; the same number is not posted twice.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub number: String,
     /// At most 1000.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub lines: Vec<GoodsReceiptLine>,
 }
 

@@ -81,6 +81,7 @@ impl Api {
         /// Only these.
         state: Query<Option<JobState>>,
         /// Only this kind.
+        #[oai(validator(max_length = 100))]
         kind: Query<Option<String>>,
         /// Rows per page, from 1 to 1000; 100 if absent.
         limit: Query<Option<i64>>,

@@ -9,7 +9,9 @@ pub mod answers;
 pub mod api_keys;
 pub mod audit;
 pub mod auth;
+pub mod bodies;
 pub mod docs;
+pub mod document;
 pub mod edge;
 pub mod enterprises;
 pub mod exports;
@@ -42,15 +44,15 @@ use std::sync::Arc;
 
 use poem::{Endpoint, EndpointExt, Response, Route};
 use poem_openapi::{OpenApiService, Tags};
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::config::Config;
 use shared::db::Db;
 use shared::wildberries::Client;
 
 use crate::auth::KnownSessions;
+use crate::bodies::Bodies;
 use crate::edge::{Edge, Rates};
 use crate::health::Health;
-use crate::needs::Needs;
 use crate::passwords::Passwords;
 use crate::routes::Routes;
 use crate::tokens::Tokens;
@@ -195,9 +197,10 @@ pub fn app(state: State) -> impl Endpoint<Output = Response> + 'static {
     }
     let edge =
         Edge { routes: Routes::of(&document, beside), door: state.config.door.clone(), rates: state.rates.clone() };
-    let db = state.db.clone();
+    let (db, bodies) = (state.db.clone(), Arc::new(Bodies::of(&document)));
     let routes = routes.data(state.db.clone()).data(state.passwords.clone()).data(state);
     let routes = routes
+        .around(move |routes, request| bodies::hold(routes, request, Arc::clone(&bodies)))
         .around(move |routes, request| audit::note_denials(routes, request, db.clone()))
         .around(versions::answer_unchanged)
         .around(idempotency::read);
@@ -216,20 +219,7 @@ fn service() -> OpenApiService<Nouns, ()> {
 }
 
 fn document() -> Value {
-    let mut document: Value = serde_json::from_str(&service().spec()).expect("poem writes JSON");
-    let items = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
-    for operation in items.filter_map(Value::as_object_mut).flat_map(|item| item.values_mut()) {
-        // poem leaves it out where nobody needs to sign in; said in so many words, nobody has to guess.
-        if let Some(operation) = operation.as_object_mut() {
-            operation.entry("security").or_insert_with(|| json!([]));
-            if let Some(needs) = operation["operationId"].as_str().and_then(Needs::of) {
-                needs.publish(operation);
-            }
-        }
-    }
-    idempotency::declare(&mut document);
-    versions::declare(&mut document);
-    document
+    document::publish(&service().spec())
 }
 
 fn page() -> String {

@@ -7,24 +7,26 @@
 //! |---|---|
 //! | `public` | everybody, signed in or not |
 //! | `signed-in` | every session and every service key |
-//! | `enterprise:member` | every session and service key that acts in an enterprise |
+//! | `person` | every session |
+//! | `enterprise:member` | every session that acts in an enterprise |
 //! | `system:administer` | system administrators |
 //! | `resource:action` | who has the permission, however far it reaches |
 //!
 //! `x-reach` says to what a grant of the permission can be narrowed: `enterprise` (not at all), `warehouses`, `own`.
+//! `x-step-up` marks what also wants a proof of the last five minutes of who is asking, see [`StepUp`].
 //! What is out of reach is answered as what is not there. An operation without a row is refused to everybody, and the
 //! contract tests name it.
 
 use serde_json::{Map, Value};
-use shared::access::{ADMINISTER_SYSTEM, BELONG_TO_ENTERPRISE, Permission, Recognised};
+use shared::access::{ADMINISTER_SYSTEM, BE_A_PERSON, BELONG_TO_ENTERPRISE, Finest, Permission, Recognised};
 use shared::{Error, Result};
 
-use Needs::{Member, Public, SignedIn, System};
+use Needs::{Everywhere, Member, Person, Public, SignedIn, System};
 use Permission::{
-    AcknowledgeAlarms, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageProducts, ManageRequests,
-    ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels, ReadAlarms, ReadAudit,
-    ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock, ReadWildberries, ReceiveGoods,
-    WorkRequests,
+    AcknowledgeAlarms, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageProducts,
+    ManageRequests, ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels,
+    ReadAlarms, ReadAudit, ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock, ReadWildberries,
+    ReceiveGoods, WorkRequests,
 };
 
 /// What an operation asks of who calls it.
@@ -34,12 +36,16 @@ pub enum Needs {
     Public,
     /// Any session or key.
     SignedIn,
-    /// Any session or key in an enterprise.
+    /// Any session: a key signs in nowhere.
+    Person,
+    /// Any session in an enterprise.
     Member,
     /// A system administrator's session.
     System,
     /// One of these permissions.
     OneOf(&'static [Permission]),
+    /// One of these permissions, all over the enterprise.
+    Everywhere(&'static [Permission]),
 }
 
 macro_rules! table {
@@ -63,23 +69,26 @@ table! {
     "login": Public;
     "login_second_factor": Public;
     "refresh": Public;
-    "logout": SignedIn;
-    "logout_everywhere": SignedIn;
-    "list_sessions": Member;
-    "end_session": Member;
-    "end_other_sessions": Member;
-    "get_second_factor": Member;
-    "begin_second_factor": Member;
-    "finish_second_factor": Member;
-    "renew_recovery_codes": Member;
-    "disable_second_factor": Member;
-    "confirm_identity": Member;
-    "change_password": Member;
+    "logout": Person;
+    "logout_everywhere": Person;
+    "list_sessions": Person;
+    "end_session": Person;
+    "end_other_sessions": Person;
+    "get_second_factor": Person;
+    "begin_second_factor": Person;
+    "finish_second_factor": Person;
+    "renew_recovery_codes": Person;
+    "disable_second_factor": Person;
+    "confirm_identity": Person;
+    "change_password": Person;
     "request_password_reset": Public;
     "reset_password": Public;
+    "request_email_change": Person;
+    "change_email": Public;
     "accept_invitation": Public;
     "list_enterprises": SignedIn;
     "create_enterprise": System;
+    "invite_administrator": System;
     "get_enterprise": SignedIn;
     "change_enterprise": one(&[ManageEnterprise]);
     "suspend_enterprise": System;
@@ -117,7 +126,8 @@ table! {
     "start_sync": one(&[ManageWildberries]);
     "get_sync_run": one(&[ReadWildberries]);
     "list_warehouses": one(&[ReadStock]);
-    "create_warehouse": one(&[ManageWarehouses]);
+    // A new one is in nobody's reach yet but of those who reach everywhere.
+    "create_warehouse": Everywhere(&[ManageWarehouses]);
     "get_warehouse": one(&[ReadStock]);
     "list_cells": one(&[ReadStock]);
     "add_cells": one(&[ManageWarehouses]);
@@ -192,6 +202,52 @@ table! {
     "get_audit_entry": one(&[ReadAudit]);
 }
 
+/// When an operation wants a recent sign-in or `POST /auth/confirm`, and answers `step_up_required` without. The verbs ask;
+/// this tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepUp {
+    /// Whatever is asked.
+    Always,
+    /// If the body makes somebody an administrator, changes an address, or leaves the old password out.
+    Sometimes,
+}
+
+/// The operations that want it.
+pub const STEP_UP: &[(&str, StepUp)] = &[
+    ("begin_second_factor", StepUp::Always),
+    ("change_password", StepUp::Sometimes),
+    ("change_role", StepUp::Always),
+    ("change_user", StepUp::Sometimes),
+    ("connect_account", StepUp::Always),
+    ("create_api_key", StepUp::Always),
+    ("create_user", StepUp::Sometimes),
+    ("disable_second_factor", StepUp::Always),
+    ("end_other_sessions", StepUp::Always),
+    ("end_session", StepUp::Always),
+    ("finish_second_factor", StepUp::Always),
+    ("invite_user", StepUp::Sometimes),
+    ("renew_recovery_codes", StepUp::Always),
+    ("replace_token", StepUp::Always),
+    ("request_email_change", StepUp::Always),
+    ("reset_user_password", StepUp::Always),
+    ("revoke_api_key", StepUp::Always),
+    ("set_user_grants", StepUp::Always),
+];
+
+impl StepUp {
+    /// When the operation wants it; never, if the table does not have it.
+    pub fn of(operation: &str) -> Option<Self> {
+        STEP_UP.iter().find(|(known, _)| *known == operation).map(|(_, when)| *when)
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Sometimes => "sometimes",
+        }
+    }
+}
+
 impl Needs {
     /// What the operation needs, if the table has it.
     pub fn of(operation: &str) -> Option<Self> {
@@ -200,17 +256,23 @@ impl Needs {
 
     /// Refuses who may not call the operation at all.
     pub fn admit(self, caller: &Recognised) -> Result<()> {
+        let lacks = |permissions: &[Permission]| {
+            Err(Error::Forbidden(permissions.first().map_or("none", |permission| permission.code())))
+        };
         match (self, caller) {
-            (Self::Public | Self::SignedIn, _)
-            | (Self::Member, Recognised::Actor(_))
-            | (Self::System, Recognised::Operator(_)) => Ok(()),
+            (Self::Public | Self::SignedIn, _) | (Self::Person | Self::System, Recognised::Operator(_)) => Ok(()),
+            (Self::Person | Self::Member, Recognised::Actor(actor)) if actor.user_id().is_some() => Ok(()),
+            (Self::Person, Recognised::Actor(_)) => Err(Error::Forbidden(BE_A_PERSON)),
             (Self::System, Recognised::Actor(_)) => Err(Error::Forbidden(ADMINISTER_SYSTEM)),
-            (Self::Member | Self::OneOf(_), Recognised::Operator(_)) => Err(Error::Forbidden(BELONG_TO_ENTERPRISE)),
+            (Self::Member, _) | (Self::OneOf(_) | Self::Everywhere(_), Recognised::Operator(_)) => {
+                Err(Error::Forbidden(BELONG_TO_ENTERPRISE))
+            }
             (Self::OneOf(permissions), Recognised::Actor(actor)) => {
-                if permissions.iter().any(|permission| actor.may(*permission)) {
-                    return Ok(());
-                }
-                Err(Error::Forbidden(permissions.first().map_or("none", |permission| permission.code())))
+                if permissions.iter().any(|permission| actor.may(*permission)) { Ok(()) } else { lacks(permissions) }
+            }
+            (Self::Everywhere(permissions), Recognised::Actor(actor)) => {
+                let everywhere = permissions.iter().any(|permission| actor.reach(*permission).is_everywhere());
+                if everywhere { Ok(()) } else { lacks(permissions) }
             }
         }
     }
@@ -219,19 +281,28 @@ impl Needs {
         match self {
             Self::Public => vec!["public"],
             Self::SignedIn => vec!["signed-in"],
+            Self::Person => vec![BE_A_PERSON],
             Self::Member => vec![BELONG_TO_ENTERPRISE],
             Self::System => vec![ADMINISTER_SYSTEM],
-            Self::OneOf(permissions) => permissions.iter().map(|permission| permission.code()).collect(),
+            Self::OneOf(permissions) | Self::Everywhere(permissions) => {
+                permissions.iter().map(|permission| permission.code()).collect()
+            }
         }
     }
 
     /// Writes it into the operation's part of the document.
     pub fn publish(self, operation: &mut Map<String, Value>) {
         operation.insert("x-permission".to_owned(), self.words().into());
-        if let Self::OneOf(permissions) = self
-            && let Some(finest) = permissions.iter().map(|permission| permission.finest()).max()
-        {
+        let finest = match self {
+            Self::OneOf(permissions) => permissions.iter().map(|permission| permission.finest()).max(),
+            Self::Everywhere(_) => Some(Finest::Enterprise),
+            Self::Public | Self::SignedIn | Self::Person | Self::Member | Self::System => None,
+        };
+        if let Some(finest) = finest {
             operation.insert("x-reach".to_owned(), finest.name().into());
+        }
+        if let Some(step_up) = operation["operationId"].as_str().and_then(StepUp::of) {
+            operation.insert("x-step-up".to_owned(), step_up.word().into());
         }
     }
 }
@@ -249,5 +320,8 @@ mod tests {
         served.sort_unstable();
         known.sort_unstable();
         assert_eq!(known, served);
+        for (operation, _) in STEP_UP {
+            assert!(known.contains(operation), "{operation}");
+        }
     }
 }

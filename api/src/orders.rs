@@ -86,6 +86,7 @@ shown! {
 #[oai(deny_unknown_fields)]
 pub struct PackOrder {
     /// What the sticker's code reads as.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub sticker: String,
 }
 

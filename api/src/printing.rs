@@ -115,16 +115,22 @@ shown! {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreatePrinter {
     /// Unique in the enterprise, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
     /// Host name or address, in one of the networks that the installation allows.
+    #[oai(validator(min_length = 1, max_length = 253))]
     pub host: String,
     /// Usually 9100.
+    #[oai(validator(minimum(value = "1"), maximum(value = "65535")))]
     pub port: i32,
     /// Dots per inch, 203 or 300 as a rule.
+    #[oai(validator(minimum(value = "100"), maximum(value = "600")))]
     pub dpi: i32,
     /// Millimetres; absent: as the enterprise's settings say.
+    #[oai(validator(minimum(value = "20"), maximum(value = "120")))]
     pub label_width_mm: Option<i32>,
     /// Millimetres; absent: as the enterprise's settings say.
+    #[oai(validator(minimum(value = "20"), maximum(value = "200")))]
     pub label_height_mm: Option<i32>,
 }
 

@@ -139,8 +139,10 @@ pub struct CreateRequest {
     /// In which warehouse.
     pub warehouse_id: WarehouseId,
     /// These orders; absent: the longest waiting ones.
+    #[oai(validator(min_items = 1, max_items = 500))]
     pub order_ids: Option<Vec<OrderId>>,
     /// How many of the longest waiting ones, from 1 to 500.
+    #[oai(validator(minimum(value = "1"), maximum(value = "500")))]
     pub count: Option<u32>,
     /// For whom.
     pub assignee_id: Option<UserId>,
@@ -149,6 +151,7 @@ pub struct CreateRequest {
     /// By when.
     pub due_at: Option<DateTime<Utc>>,
     /// In words.
+    #[oai(validator(max_length = 2000))]
     pub comment: Option<String>,
 }
 
@@ -159,6 +162,7 @@ pub struct MoveRequest {
     /// The next status.
     pub status: RequestStatus,
     /// Why.
+    #[oai(validator(max_length = 2000))]
     pub comment: Option<String>,
 }
 
@@ -177,6 +181,7 @@ pub struct Scan {
     /// A cell or an item.
     pub kind: ScanKind,
     /// As the scanner read it.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub code: String,
 }
 

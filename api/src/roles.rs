@@ -9,11 +9,13 @@ use shared::access::{Permission, Role};
 use shared::db::Db;
 use shared::ids::RoleId;
 use shared::users::roles::{self, RoleDraft};
+use shared::versions::Version;
 
 use crate::Tag;
-use crate::answers::{Created, Ending, List, NoContent, shown};
+use crate::answers::{Current, Ending, Fresh, List, NoContent, shown};
 use crate::auth::Caller;
 use crate::problem::ApiError;
+use crate::versions::versioned;
 
 shown! {
     /// A role of the enterprise's own.
@@ -32,8 +34,12 @@ shown! {
         created_at: DateTime<Utc>,
         /// When it was last changed.
         changed_at: DateTime<Utc>,
+        /// How often.
+        version: Version,
     }
 }
+
+versioned!(OwnRole);
 
 /// A role that can be granted.
 #[derive(Debug, Object)]
@@ -75,10 +81,13 @@ impl From<roles::OwnRole> for GrantableRole {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WriteRole {
     /// Unique in the enterprise, 1 to 100 characters.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub name: String,
     /// What it is for, up to 1000 characters.
+    #[oai(validator(max_length = 1000))]
     pub description: Option<String>,
     /// What it permits, at least one thing, and nothing that the caller lacks.
+    #[oai(validator(min_items = 1))]
     pub permissions: Vec<Permission>,
 }
 
@@ -111,22 +120,24 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         body: Json<WriteRole>,
-    ) -> Result<Created<OwnRole>, ApiError> {
+    ) -> Result<Fresh<OwnRole>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let role = roles::create(&mut tx, &body.0.into()).await?;
-        tx.answer(Created::of(role)).await
+        tx.answer(Fresh::of(role)).await
     }
 
     /// Get a role of the enterprise's own
     #[oai(path = "/roles/:id", method = "get", operation_id = "get_role")]
-    async fn get(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<RoleId>) -> Result<Json<OwnRole>, ApiError> {
+    async fn get(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<RoleId>) -> Result<Current<OwnRole>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let role = roles::get(&mut tx, id.0).await?;
         tx.commit().await?;
-        Ok(Json(role.into()))
+        Ok(Current::of(role))
     }
 
     /// Change a role, and with it what everybody may do who has it, from their next request on
+    ///
+    /// Needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/roles/:id", method = "put", operation_id = "change_role")]
     async fn change(
         &self,
@@ -134,10 +145,10 @@ impl Api {
         db: Data<&Db>,
         id: Path<RoleId>,
         body: Json<WriteRole>,
-    ) -> Result<Json<OwnRole>, ApiError> {
+    ) -> Result<Current<OwnRole>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let role = roles::change(&mut tx, id.0, &body.0.into()).await?;
-        tx.answer(Json(role.into())).await
+        tx.answer(Current::of(role)).await
     }
 
     /// Delete a role that nobody has

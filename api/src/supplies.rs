@@ -119,8 +119,10 @@ pub struct ShippingPoint {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateSupply {
     /// Unique in the account; made up from the date if absent.
+    #[oai(validator(min_length = 1, max_length = 128))]
     pub name: Option<String>,
     /// At most 1000.
+    #[oai(validator(max_items = 1000))]
     pub order_ids: Option<Vec<OrderId>>,
     /// A picking request.
     pub request_id: Option<RequestId>,
@@ -224,6 +226,7 @@ impl Api {
         /// The day.
         date: Query<NaiveDate>,
         /// In which city, in Russian as Wildberries names it.
+        #[oai(validator(min_length = 1, max_length = 100))]
         city: Query<String>,
     ) -> Result<Json<List<ShippingPoint>>, ApiError> {
         let mut tx = state.db.begin(&actor).await?;

@@ -11,13 +11,15 @@ use shared::db::Db;
 use shared::ids::{EnterpriseId, KeyId, RoleId, UserId, WarehouseId};
 use shared::page::PageQuery;
 use shared::users::{self, Email, GrantedRole, NewUser, Profile, ReachKind, UserFilter, UserStatus};
+use shared::versions::Version;
 use shared::{Error, Result};
 
 use crate::Tag;
-use crate::answers::{Created, Ending, NoContent, Page};
+use crate::answers::{Current, Ending, Fresh, NoContent, Page};
 use crate::auth::{Anybody, Caller};
 use crate::passwords::Passwords;
 use crate::problem::ApiError;
+use crate::versions::versioned;
 
 /// A role with a reach: what makes up what a person may do.
 #[derive(Debug, Object)]
@@ -44,7 +46,8 @@ impl From<users::Grant> for Grant {
     }
 }
 
-fn granted(grants: Vec<Grant>) -> Result<Vec<users::Grant>> {
+/// The grants of a body.
+pub(crate) fn granted(grants: Vec<Grant>) -> Result<Vec<users::Grant>> {
     let one = |(index, grant): (usize, Grant)| {
         let role = match (grant.role, grant.role_id) {
             (Some(role), None) => GrantedRole::BuiltIn(role),
@@ -73,12 +76,16 @@ pub struct User {
     pub grants: Vec<Grant>,
     /// Since when they belong to it.
     pub created_at: DateTime<Utc>,
+    /// How often what the enterprise sees of them was changed.
+    pub version: Version,
 }
+
+versioned!(User);
 
 impl From<users::User> for User {
     fn from(user: users::User) -> Self {
-        let users::User { id, email, name, status, grants, created_at } = user;
-        Self { id, email, name, status, grants: grants.into_iter().map(Into::into).collect(), created_at }
+        let users::User { id, email, name, status, grants, created_at, version } = user;
+        Self { id, email, name, status, grants: grants.into_iter().map(Into::into).collect(), created_at, version }
     }
 }
 
@@ -131,12 +138,16 @@ fn effective(grants: Option<&Grants>) -> Vec<EffectivePermission> {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateUser {
     /// What they sign in with; kept in lower case.
+    #[oai(validator(max_length = 254))]
     pub email: String,
     /// As colleagues call them, 1 to 200 characters; needed by who is new to the installation.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: Option<String>,
     /// Their first password, 12 to 128 characters; needed by who is new to the installation.
+    #[oai(validator(min_length = 12, max_length = 128))]
     pub password: Option<String>,
     /// What they may do, 1 to 20 grants; none of it more than the caller may.
+    #[oai(validator(min_items = 1, max_items = 20))]
     pub grants: Vec<Grant>,
 }
 
@@ -145,8 +156,10 @@ pub struct CreateUser {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeUser {
     /// As colleagues call them, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: Option<String>,
     /// What they sign in with; kept in lower case.
+    #[oai(validator(max_length = 254))]
     pub email: Option<String>,
 }
 
@@ -155,6 +168,7 @@ pub struct ChangeUser {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeMe {
     /// As colleagues call you, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
 }
 
@@ -163,6 +177,7 @@ pub struct ChangeMe {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetGrants {
     /// 1 to 20; they replace all that the person had.
+    #[oai(validator(min_items = 1, max_items = 20))]
     pub grants: Vec<Grant>,
 }
 
@@ -210,6 +225,8 @@ impl Api {
     }
 
     /// Take a person into the enterprise
+    ///
+    /// Who makes an administrator needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/users", method = "post", operation_id = "create_user")]
     async fn create(
         &self,
@@ -217,7 +234,7 @@ impl Api {
         db: Data<&Db>,
         passwords: Data<&Passwords>,
         body: Json<CreateUser>,
-    ) -> Result<Created<User>, ApiError> {
+    ) -> Result<Fresh<User>, ApiError> {
         let CreateUser { email, name, password, grants } = body.0;
         // Before the hash: it is expensive, and only who may use it gets it. No transaction waits for it.
         actor.require(Permission::ManagePeople)?;
@@ -225,7 +242,7 @@ impl Api {
         let password_hash = hashed(&passwords, password).await?;
         let mut tx = db.begin(&actor).await?;
         let user = users::create(&mut tx, &NewUser { email, name, password_hash, grants }).await?;
-        tx.answer(Created::of(user)).await
+        tx.answer(Fresh::of(user)).await
     }
 
     /// See who you are and what you may do
@@ -245,8 +262,8 @@ impl Api {
                 }
             }
             Recognised::Operator(operator) => {
-                let mut tx = db.platform().await?;
-                let user = users::of_installation(&mut tx, operator).await?;
+                let mut tx = db.begin(operator.actor()).await?;
+                let user = users::of_installation(&mut tx).await?;
                 tx.commit().await?;
                 Me {
                     user: Some(user.into()),
@@ -266,22 +283,24 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         body: Json<ChangeMe>,
-    ) -> Result<Json<User>, ApiError> {
+    ) -> Result<Current<User>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let user = users::rename(&mut tx, &body.name).await?;
-        tx.answer(Json(user.into())).await
+        tx.answer(Current::of(user)).await
     }
 
     /// Get a person of the enterprise
     #[oai(path = "/users/:id", method = "get", operation_id = "get_user")]
-    async fn get(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<UserId>) -> Result<Json<User>, ApiError> {
+    async fn get(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<UserId>) -> Result<Current<User>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let user = users::get(&mut tx, id.0).await?;
         tx.commit().await?;
-        Ok(Json(user.into()))
+        Ok(Current::of(user))
     }
 
     /// Change the profile of a colleague who belongs to no other enterprise
+    ///
+    /// Another address of e-mail needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/users/:id", method = "patch", operation_id = "change_user")]
     async fn change(
         &self,
@@ -289,31 +308,43 @@ impl Api {
         db: Data<&Db>,
         id: Path<UserId>,
         body: Json<ChangeUser>,
-    ) -> Result<Json<User>, ApiError> {
+    ) -> Result<Current<User>, ApiError> {
         let ChangeUser { name, email } = body.0;
         let profile = Profile { name, email: email.as_deref().map(Email::parse).transpose()? };
         let mut tx = db.begin(&actor).await?;
         let user = users::change(&mut tx, id.0, &profile).await?;
-        tx.answer(Json(user.into())).await
+        tx.answer(Current::of(user)).await
     }
 
     /// Let a person work again
     #[oai(path = "/users/:id/activate", method = "post", operation_id = "activate_user")]
-    async fn activate(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<UserId>) -> Result<Json<User>, ApiError> {
+    async fn activate(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<UserId>,
+    ) -> Result<Current<User>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let user = users::activate(&mut tx, id.0).await?;
-        tx.answer(Json(user.into())).await
+        tx.answer(Current::of(user)).await
     }
 
     /// Let a person work no more, from their next request on
     #[oai(path = "/users/:id/deactivate", method = "post", operation_id = "deactivate_user")]
-    async fn deactivate(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<UserId>) -> Result<Json<User>, ApiError> {
+    async fn deactivate(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<UserId>,
+    ) -> Result<Current<User>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let user = users::deactivate(&mut tx, id.0).await?;
-        tx.answer(Json(user.into())).await
+        tx.answer(Current::of(user)).await
     }
 
     /// Say what a person may do, from their next request on
+    ///
+    /// Needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/users/:id/grants", method = "put", operation_id = "set_user_grants")]
     async fn set_grants(
         &self,
@@ -321,11 +352,11 @@ impl Api {
         db: Data<&Db>,
         id: Path<UserId>,
         body: Json<SetGrants>,
-    ) -> Result<Json<User>, ApiError> {
+    ) -> Result<Current<User>, ApiError> {
         let grants = granted(body.0.grants)?;
         let mut tx = db.begin(&actor).await?;
         let user = users::set_grants(&mut tx, id.0, &grants).await?;
-        tx.answer(Json(user.into())).await
+        tx.answer(Current::of(user)).await
     }
 
     /// Take a person out of the enterprise

@@ -16,11 +16,15 @@ use shared::versions::Version;
 use crate::idempotency::parameters;
 
 /// Operations that compare the version with what `If-Match` expects. Every other one refuses the header.
-pub const EDITS: [&str; 15] = [
+pub const EDITS: [&str; 20] = [
     "archive_product",
     "assign_request",
     "change_category",
+    "change_enterprise",
+    "change_me",
     "change_product",
+    "change_role",
+    "change_user",
     "check_product_import",
     "commit_product_import",
     "delete_category",
@@ -31,8 +35,12 @@ pub const EDITS: [&str; 15] = [
     "restore_product",
     "set_product_import_columns",
     "set_shipping",
+    "set_user_grants",
     "undo_product_import",
 ];
+
+/// Where the document describes `If-Match`.
+pub const IF_MATCH: &str = "#/components/parameters/IfMatch";
 
 /// What two people may edit.
 pub trait Versioned: ToJSON {
@@ -105,7 +113,7 @@ pub(crate) fn declare(document: &mut Value) {
     let items = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     for (method, operation) in items.filter_map(Value::as_object_mut).flat_map(|item| item.iter_mut()) {
         if operation["operationId"].as_str().is_some_and(|id| EDITS.contains(&id)) {
-            parameters(operation).push(json!({ "$ref": "#/components/parameters/IfMatch" }));
+            parameters(operation).push(json!({ "$ref": IF_MATCH }));
         }
         if method == "get" && operation["responses"]["200"]["headers"]["ETAG"].is_object() {
             parameters(operation).push(json!({ "$ref": "#/components/parameters/IfNoneMatch" }));

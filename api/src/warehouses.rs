@@ -56,8 +56,10 @@ shown! {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateWarehouse {
     /// Unique in the enterprise, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
     /// Where it is.
+    #[oai(validator(max_length = 500))]
     pub address: Option<String>,
 }
 
@@ -66,6 +68,7 @@ pub struct CreateWarehouse {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateCell {
     /// What the scanner will read, 1 to 60 characters.
+    #[oai(validator(min_length = 1, max_length = 60))]
     pub code: String,
     /// Its place on the walking path.
     pub pick_sequence: i32,
@@ -76,6 +79,7 @@ pub struct CreateCell {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AddCells {
     /// At most 1000.
+    #[oai(validator(min_items = 1, max_items = 1000))]
     pub cells: Vec<CreateCell>,
 }
 

@@ -159,6 +159,7 @@ shown! {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConnectAccount {
     /// As the enterprise calls the account, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
     /// A personal token with the categories Content and Marketplace that may write.
     #[oai(write_only)]
@@ -197,6 +198,8 @@ impl Api {
     }
 
     /// Store a seller's token, checked against Wildberries, and follow the account from now on
+    ///
+    /// Needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/wildberries/accounts", method = "post", operation_id = "connect_account")]
     async fn connect(
         &self,
@@ -213,6 +216,8 @@ impl Api {
     }
 
     /// Replace the token of a seller account
+    ///
+    /// Needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/wildberries/accounts/:id/token", method = "put", operation_id = "replace_token")]
     async fn replace(
         &self,

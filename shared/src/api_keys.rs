@@ -119,6 +119,7 @@ pub struct NewApiKey {
 pub async fn create(tx: &mut EnterpriseTx, enterprise_id: EnterpriseId, new: &NewApiKey) -> Result<(ApiKey, Secret)> {
     let mine = users::lock(tx, Permission::ManageKeys).await?;
     check_enterprise(tx, enterprise_id)?;
+    tx.require_confirmed().await?;
     let created_by = tx.actor().user_id().ok_or(Error::Forbidden(Permission::ManageKeys.code()))?;
     let (name, now) = (new.name.trim(), tx.now().await?);
     if !(1..=100).contains(&name.chars().count()) {
@@ -212,6 +213,7 @@ pub async fn get(tx: &mut EnterpriseTx, enterprise_id: EnterpriseId, id: KeyId) 
 pub async fn revoke(tx: &mut EnterpriseTx, enterprise_id: EnterpriseId, id: KeyId) -> Result<()> {
     tx.require_everywhere(Permission::ManageKeys)?;
     check_enterprise(tx, enterprise_id)?;
+    tx.require_confirmed().await?;
     let (before, now) = (show(tx, id).await?, tx.now().await?);
     sqlx::query!("UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1", id as _, now)
         .execute(tx.conn())

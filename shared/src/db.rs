@@ -35,7 +35,13 @@ pub struct DbOptions {
     pub application_name: &'static str,
 }
 
-/// The database as one program sees it.
+/// The database as one program sees it. Nobody gets at a connection that is not bound to an enterprise:
+///
+/// ```compile_fail,E0616
+/// fn connections(db: &shared::db::Db) -> &sqlx::PgPool {
+///     &db.pool
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: PgPool,
@@ -94,7 +100,11 @@ impl Db {
         let tx = self.pool.begin_with(AssertSqlSafe(begin)).await?;
         let (ask, expected) = (actor.origin().ask.clone(), actor.origin().expected.clone());
         let mut tx = EnterpriseTx { work: self.work(tx), actor: actor.clone(), ask, expected };
-        idempotency::claim(&mut tx).await?;
+        if let Err(answered) = idempotency::claim(&mut tx).await {
+            // The key is given back before it is told: whoever asks next must not find it in use.
+            tx.work.tx.rollback().await?;
+            return Err(answered);
+        }
         Ok(tx)
     }
 
@@ -295,11 +305,49 @@ macro_rules! transaction {
             pub(crate) fn ring_on_commit(&mut self, ring: Ring) {
                 self.work.rings.push(ring);
             }
+
+            /// Opens the rows of one enterprise to the rest of the transaction: for signing in and founding, where nobody
+            /// acts in it yet.
+            pub(crate) async fn enter(&mut self, enterprise_id: EnterpriseId) -> Result<()> {
+                sqlx::query_scalar!("SELECT set_config('app.enterprise_id', $1, true)", enterprise_id.to_string())
+                    .fetch_one(self.conn())
+                    .await?;
+                Ok(())
+            }
         }
     };
 }
 
-/// One transaction, one enterprise, one actor, one moment.
+/// One transaction, one enterprise, one actor, one moment. Of who runs the installation the enterprise is the nil one. SQL is
+/// what verbs do with it; a program cannot ask by itself:
+///
+/// ```compile_fail,E0624
+/// fn ask(tx: &mut shared::db::EnterpriseTx) -> &mut sqlx::PgConnection {
+///     tx.conn()
+/// }
+/// ```
+///
+/// What belongs to an enterprise is loaded through its transaction alone:
+///
+/// ```compile_fail,E0308
+/// async fn load(tx: &mut shared::db::PlatformTx, id: shared::ids::OrderId) {
+///     let _ = shared::orders::get(tx, id).await;
+/// }
+/// ```
+///
+/// and an id is the id of one kind of thing:
+///
+/// ```compile_fail,E0308
+/// async fn load(tx: &mut shared::db::EnterpriseTx, id: shared::ids::SupplyId) {
+///     let _ = shared::orders::get(tx, id).await;
+/// }
+/// ```
+///
+/// ```no_run
+/// async fn load(tx: &mut shared::db::EnterpriseTx, id: shared::ids::OrderId) {
+///     let _ = shared::orders::get(tx, id).await;
+/// }
+/// ```
 #[derive(Debug)]
 pub struct EnterpriseTx {
     work: Work,
@@ -377,14 +425,6 @@ pub struct PlatformTx {
 transaction!(PlatformTx);
 
 impl PlatformTx {
-    /// Opens the rows of one enterprise to the rest of the transaction: for signing in and founding, before there is an actor.
-    pub(crate) async fn enter(&mut self, enterprise_id: EnterpriseId) -> Result<()> {
-        sqlx::query_scalar!("SELECT set_config('app.enterprise_id', $1, true)", enterprise_id.to_string())
-            .fetch_one(self.conn())
-            .await?;
-        Ok(())
-    }
-
     /// Makes everything true and rings for the promised jobs.
     pub async fn commit(self) -> Result<()> {
         self.work.commit().await

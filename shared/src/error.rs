@@ -203,10 +203,12 @@ refusals! {
     CellUnknown = "cell_unknown", "The warehouse has no such cell", "На складе нет такой ячейки";
     ComponentNotStored = "component_not_stored", "A bundle is made of products that are stored themselves", "Комплект состоит только из товаров, которые хранятся сами";
     EmailTaken = "email_taken", "A person with this e-mail already exists", "Пользователь с такой почтой уже есть";
+    EnterpriseAdministered = "enterprise_administered", "The enterprise has an administrator already", "В предприятии уже есть администратор";
     FourEyes = "four_eyes", "Somebody else has to approve this", "Это должен подтвердить другой человек";
     GoodsReceiptNumberTaken = "goods_receipt_number_taken", "A goods receipt with this number is already posted", "Приёмка с таким номером уже проведена";
     ImportHasWrongRows = "import_has_wrong_rows", "Some rows of the import are wrong", "В импорте есть строки с ошибками";
     ImportTransition = "import_transition", "The import cannot go to this step from where it is", "Из текущего состояния импорт не может перейти к этому шагу";
+    InvitationOutdated = "invitation_outdated", "What the invitation grants cannot be given any more", "То, что обещает приглашение, уже нельзя выдать";
     JobNotCancellable = "job_not_cancellable", "The job can no longer be cancelled", "Задание уже нельзя отменить";
     KeptByWildberries = "kept_by_wildberries", "This comes from Wildberries and is changed there", "Это приходит из Wildberries и меняется там";
     LastAdministrator = "last_administrator", "The enterprise must keep an administrator", "В предприятии должен остаться администратор";

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared::access::Actor;
+use shared::audit::INSTALLATION;
 use shared::jobs::{Job, JobRow, Queue};
 use shared::{Result, enterprises, idempotency};
 
@@ -28,7 +29,7 @@ impl Run for PruneAnswers {
         let mut tx = ctx.db.platform().await?;
         let enterprises = enterprises::all(&mut tx).await?;
         tx.commit().await?;
-        for enterprise_id in enterprises {
+        for enterprise_id in std::iter::once(INSTALLATION).chain(enterprises) {
             loop {
                 let mut tx = ctx.db.begin(&Actor::job(enterprise_id, Self::KIND)).await?;
                 let pruned = idempotency::prune(&mut tx, AT_ONCE).await?;

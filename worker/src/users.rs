@@ -29,8 +29,8 @@ impl Run for SendLetter {
             info!(letter.id = %self.letter_id, "Nobody is to get the letter");
             return Ok(());
         };
-        let link = letters::link(ctx.public_url.as_ref(), written.kind, &written.token);
-        let (subject, text) = in_words(&written, link.expose_secret());
+        let link = written.token.as_ref().map(|token| letters::link(ctx.public_url.as_ref(), written.kind, token));
+        let (subject, text) = in_words(&written, link.as_ref().map_or("", |link| link.expose_secret()));
         mail.send(&written.email, subject, text).await?;
         let mut tx = ctx.db.platform().await?;
         letters::note_sent(&mut tx, self.letter_id).await?;
@@ -65,6 +65,30 @@ fn in_words(written: &Written, link: &str) -> (&'static str, String) {
                  Hello {name},\n\n\
                  to choose a new password, open the link above. It is good until {until} and once only. If you did not ask for\n\
                  it, do nothing: your password stays as it is.\n"
+            ),
+        ),
+        LetterKind::EmailChange => (
+            "Новый адрес почты для WB Assistant / New e-mail address for WB Assistant",
+            format!(
+                "Здравствуйте, {name}!\n\n\
+                 Чтобы входить в WB Assistant с этим адресом и получать письма сюда, откройте ссылку:\n{link}\n\
+                 Она действует до {until} и только один раз. Если вы этого не просили, ничего не делайте.\n\n\
+                 ---\n\n\
+                 Hello {name},\n\n\
+                 to sign in to WB Assistant with this address and to be written to here, open the link above. It is good until\n\
+                 {until} and once only. If you did not ask for it, do nothing.\n"
+            ),
+        ),
+        LetterKind::EmailChanged => (
+            "Адрес почты изменён / Your e-mail address was changed",
+            format!(
+                "Здравствуйте, {name}!\n\n\
+                 Адрес вашей почты в WB Assistant изменён, с этим адресом вы больше не входите. Если это сделали не вы, сразу\n\
+                 обратитесь к администратору.\n\n\
+                 ---\n\n\
+                 Hello {name},\n\n\
+                 your e-mail address at WB Assistant was changed: you do not sign in with this one any more. If it was not you,\n\
+                 turn to your administrator at once.\n"
             ),
         ),
         LetterKind::TokenReused => (
@@ -128,18 +152,25 @@ mod tests {
 
     #[test]
     fn a_letter_names_its_person_and_carries_its_link_once() {
-        for kind in [LetterKind::Invitation, LetterKind::PasswordReset, LetterKind::TokenReused] {
+        for kind in [
+            LetterKind::Invitation,
+            LetterKind::PasswordReset,
+            LetterKind::TokenReused,
+            LetterKind::EmailChange,
+            LetterKind::EmailChanged,
+        ] {
             let written = Written {
                 kind,
                 email: "anna@example.org".to_owned(),
                 name: "Анна".to_owned(),
                 enterprise: Some("Ромашка".to_owned()),
-                token: LetterToken::random(),
+                token: Some(LetterToken::random()),
                 expires_at: DateTime::from_timestamp(1_800_000_000, 0).expect("a moment"),
             };
             let (subject, text) = in_words(&written, "https://wb.example.org/page#token=t");
             assert!(subject.contains(" / "), "{subject}");
-            assert_eq!(text.matches("https://wb.example.org/page#token=t").count(), 1, "{text}");
+            let links = usize::from(kind != LetterKind::EmailChanged);
+            assert_eq!(text.matches("https://wb.example.org/page#token=t").count(), links, "{text}");
             assert!(text.contains("Здравствуйте, Анна!") && text.contains("Hello Анна,"), "{text}");
             assert_eq!(text.contains("«Ромашка»"), kind == LetterKind::Invitation, "{text}");
         }

@@ -6,6 +6,8 @@ use poem::http::header;
 use poem::{FromRequest, Request, RequestBody};
 use shared::users::sessions::Device;
 
+use crate::edge::ClientAddress;
+
 const USER_AGENT_LENGTH: usize = 200;
 
 /// The client of a request: a parameter of what opens or prolongs a session.
@@ -19,9 +21,9 @@ impl<'a> FromRequest<'a> for Client {
     }
 }
 
-/// The other end of the connection.
+/// The client's own address, not that of a proxy before us.
 fn address(request: &Request) -> Option<IpAddr> {
-    request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip)
+    request.data::<ClientAddress>().map(|client| client.ip())
 }
 
 fn printable(text: &str) -> String {

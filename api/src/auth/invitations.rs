@@ -5,16 +5,19 @@ use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use secrecy::{ExposeSecret, SecretString};
-use shared::access::Role;
 use shared::ids::LetterId;
 use shared::users::Email;
+use shared::users::attempts::Kind;
 use shared::users::letters::{self, Asked, Delivery, LetterKind, NewInvitation, Newcomer};
 use shared::users::tokens::LetterToken;
 
 use super::Caller;
-use super::guess::Guess;
+use super::guess::{self, Guess};
 use crate::answers::{Accepted, NoContent};
+use crate::edge::ClientAddress;
+use crate::origin::Sender;
 use crate::problem::ApiError;
+use crate::users::{Grant, granted};
 use crate::{State, Tag};
 
 /// Somebody to invite.
@@ -22,11 +25,13 @@ use crate::{State, Tag};
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InviteUser {
     /// Whom; kept in lower case.
+    #[oai(validator(max_length = 254))]
     pub email: String,
     /// As colleagues will call them, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: String,
-    /// What they will be.
-    pub role: Role,
+    /// What they will be allowed, 1 to 20 grants; none of it more than the caller may.
+    pub grants: Vec<Grant>,
 }
 
 /// An answer to an invitation.
@@ -40,6 +45,7 @@ pub struct AcceptInvitation {
     #[oai(validator(max_length = 1024))]
     pub password: String,
     /// As they call themselves; as in the invitation if absent.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub name: Option<String>,
 }
 
@@ -56,14 +62,14 @@ pub struct Letter {
 }
 
 impl Letter {
-    pub(super) fn of(state: &State, kind: LetterKind, asked: Asked) -> Self {
+    pub(crate) fn of(state: &State, kind: LetterKind, asked: Asked) -> Self {
         let link = asked.token.map(|token| letters::link(state.config.public_url.as_ref(), kind, &token));
         Self { id: asked.id, expires_at: asked.expires_at, link: link.map(|link| link.expose_secret().to_owned()) }
     }
 }
 
 /// By mail where that is set up.
-pub(super) fn delivery(state: &State) -> Delivery {
+pub(crate) fn delivery(state: &State) -> Delivery {
     if state.config.mail { Delivery::Mail } else { Delivery::ByHand }
 }
 
@@ -75,7 +81,8 @@ impl Api {
     /// Invite somebody into the enterprise
     ///
     /// Answers the same whether or not the address is known elsewhere. By mail where that is set up; else the answer shows
-    /// the link. It is good for a day, and a later invitation replaces it.
+    /// the link. It is good for a day, and a later invitation replaces it. Who invites an administrator needs a recent sign-in
+    /// or `POST /auth/confirm`.
     #[oai(path = "/users/invitations", method = "post", operation_id = "invite_user", tag = "Tag::Users")]
     async fn invite(
         &self,
@@ -83,8 +90,8 @@ impl Api {
         state: Data<&State>,
         body: Json<InviteUser>,
     ) -> Result<Accepted<Letter>, ApiError> {
-        let InviteUser { email, name, role } = body.0;
-        let new = NewInvitation { email: Email::parse(&email)?, name, role };
+        let InviteUser { email, name, grants } = body.0;
+        let new = NewInvitation { email: Email::parse(&email)?, name, grants: granted(grants)? };
         let mut tx = state.db.begin(&actor).await?;
         let asked = letters::invite(&mut tx, &new, delivery(&state)).await?;
         tx.commit().await?;
@@ -93,14 +100,21 @@ impl Api {
 
     /// Accept an invitation with the token from its letter
     ///
-    /// Nobody is signed in by it.
+    /// Gives exactly what the invitation grants. If a role or a warehouse that it names is gone, or whoever invited could not
+    /// grant it any more, 409 `invitation_outdated` says which. Nobody is signed in by it.
     #[oai(path = "/auth/invitations/accept", method = "post", operation_id = "accept_invitation", tag = "Tag::Auth")]
-    async fn accept(&self, state: Data<&State>, body: Json<AcceptInvitation>) -> Result<NoContent, ApiError> {
+    async fn accept(
+        &self,
+        Sender(origin): Sender,
+        state: Data<&State>,
+        address: ClientAddress,
+        body: Json<AcceptInvitation>,
+    ) -> Result<NoContent, ApiError> {
         let AcceptInvitation { token, password, name } = body.0;
         let token = LetterToken::presented(token);
-        let newcomer = newcomer(&state, &token, SecretString::from(password), name).await?;
+        let newcomer = newcomer(&state, address, &token, SecretString::from(password), name).await?;
         let mut tx = state.db.platform().await?;
-        letters::accept(&mut tx, &token, newcomer).await?;
+        letters::accept(&mut tx, &token, newcomer, &origin).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
@@ -109,13 +123,17 @@ impl Api {
 /// Who accepts. No transaction is open while Argon2 runs.
 async fn newcomer(
     state: &State,
+    address: ClientAddress,
     token: &LetterToken,
     password: SecretString,
     name: Option<String>,
 ) -> Result<Newcomer, ApiError> {
+    let attempt = guess::admit(state, Kind::Invitation, address.ip()).await?;
     let mut tx = state.db.platform().await?;
-    let invited = letters::invited(&mut tx, token).await?;
-    tx.commit().await?;
+    let invited = letters::invited(&mut tx, token).await;
+    drop(tx);
+    guess::settle(state, attempt, &invited).await?;
+    let invited = invited?;
     if invited.person.is_some() {
         let guess = Guess { email: Email::parse(&invited.email)?, person: invited.person, password };
         return Ok(Newcomer::Known(guess.judge(state).await?.id));

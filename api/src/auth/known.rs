@@ -4,9 +4,10 @@
 //! what the API can do. So an answer is kept for [`KEPT`], and dropped earlier when a commit announces a change: here
 //! before the one who committed goes on, in other processes over Redis, within milliseconds. If Redis is away, a message is
 //! lost or nobody announced anything, the half second is the bound. Postgres away: what is known runs out, and then the
-//! answer is 503. Nothing of a session lies in Redis, so nothing there can bring one back to life.
+//! answer is 503, soon: nobody is kept waiting for two servers that are both in trouble. Nothing of a session lies in Redis, so nothing there can bring one back to life.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,10 @@ const CHANGES: usize = 1024;
 const CHANNEL: &str = "wb:changes";
 const PATIENCE: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(250);
+/// How long the database may take to say who is acting.
+const BUDGET: Duration = Duration::from_secs(2);
+/// The same while Redis is away, and nobody tells of changes.
+const BUDGET_ALONE: Duration = Duration::from_millis(200);
 
 /// Cheap to clone. The last one takes its connection to Redis with it.
 #[derive(Clone, Debug)]
@@ -71,7 +76,11 @@ impl KnownSessions {
 }
 
 #[derive(Debug, Default)]
-struct Slots(Mutex<HashMap<SessionId, Arc<Slot>>>);
+struct Slots {
+    known: Mutex<HashMap<SessionId, Arc<Slot>>>,
+    /// Redis is away: changes of other processes are not heard.
+    alone: AtomicBool,
+}
 
 /// One session. Whoever finds the answer too old holds the lock while asking, and the others wait for that one answer.
 #[derive(Debug)]
@@ -108,7 +117,9 @@ impl Slots {
             }
             Seen::Known(_) | Seen::Failed(_) | Seen::Nothing => {}
         }
-        match ask(db, id, user_id).await {
+        let budget = if self.alone.load(Ordering::Relaxed) { BUDGET_ALONE } else { BUDGET };
+        let answer = timeout(budget, ask(db, id, user_id)).await;
+        match answer.unwrap_or_else(|_| Err(Error::unavailable("the database", "it did not answer in time"))) {
             Ok(look) => {
                 let look = Arc::new(look);
                 *seen = Seen::Known(Arc::clone(&look));
@@ -145,7 +156,7 @@ impl Slots {
     }
 
     fn slots(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Slot>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,11 +169,9 @@ async fn ask(db: &Db, id: SessionId, user_id: UserId) -> Result<Look> {
 
 /// Hears what other processes changed, for ever.
 async fn listen(redis_url: SecretString, slots: Arc<Slots>) {
-    let mut away = false;
     loop {
-        let outcome = hear(&redis_url, &slots, &mut away).await;
-        if !away {
-            away = true;
+        let outcome = hear(&redis_url, &slots).await;
+        if !slots.alone.swap(true, Ordering::Relaxed) {
             let why = outcome.err().map_or_else(|| "the connection ended".to_owned(), |error| error.to_string());
             warn!("Changes of rights are not heard from Redis, they hold within half a second: {why}");
         }
@@ -171,14 +180,14 @@ async fn listen(redis_url: SecretString, slots: Arc<Slots>) {
 }
 
 /// Ends with the connection.
-async fn hear(redis_url: &SecretString, slots: &Slots, away: &mut bool) -> redis::RedisResult<()> {
+async fn hear(redis_url: &SecretString, slots: &Slots) -> redis::RedisResult<()> {
     let client = redis::Client::open(redis_url.expose_secret())?;
     let late = |_| redis::RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     let mut subscription = timeout(PATIENCE, client.get_async_pubsub()).await.map_err(late)??;
     timeout(PATIENCE, subscription.subscribe(CHANNEL)).await.map_err(late)??;
     // Nobody knows what was said meanwhile.
     slots.forget_all();
-    if std::mem::take(away) {
+    if slots.alone.swap(false, Ordering::Relaxed) {
         info!("Changes of rights are heard from Redis again");
     }
     let mut messages = subscription.on_message();

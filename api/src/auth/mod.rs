@@ -2,6 +2,7 @@
 //! what you want.
 
 mod device;
+mod email;
 mod guess;
 mod invitations;
 mod known;
@@ -26,12 +27,14 @@ use crate::problem::ApiError;
 use crate::tokens::Kind;
 use crate::{State, edge};
 
+pub use invitations::Letter;
+pub(crate) use invitations::delivery;
 pub use known::KnownSessions;
 
 /// Everything about signing in that is served.
-pub type Apis = (sign_in::Api, sessions::Api, second_factor::Api, passwords::Api, invitations::Api);
+pub type Apis = (sign_in::Api, sessions::Api, second_factor::Api, passwords::Api, email::Api, invitations::Api);
 /// One of each.
-pub const APIS: Apis = (sign_in::Api, sessions::Api, second_factor::Api, passwords::Api, invitations::Api);
+pub const APIS: Apis = (sign_in::Api, sessions::Api, second_factor::Api, passwords::Api, email::Api, invitations::Api);
 
 /// An access token from `POST /auth/login`, good for ten minutes, or a service key (`wbk_…`). What it may do follows from
 /// what was granted to its user at this moment; a key may never do more than the person who made it.
@@ -54,6 +57,12 @@ pub struct Anybody(pub Recognised);
 /// An access token from `POST /auth/login`, good for ten minutes, or a service key (`wbk_…`). What it may do follows from
 /// what was granted to its user at this moment; a key may never do more than the person who made it.
 #[derive(Debug, SecurityScheme)]
+#[oai(rename = "AccessToken", ty = "bearer", bearer_format = "JWT", checker = "own")]
+pub struct Own(pub Actor);
+
+/// An access token from `POST /auth/login`, good for ten minutes, or a service key (`wbk_…`). What it may do follows from
+/// what was granted to its user at this moment; a key may never do more than the person who made it.
+#[derive(Debug, SecurityScheme)]
 #[oai(rename = "AccessToken", ty = "bearer", bearer_format = "JWT", checker = "enrolling")]
 pub struct Enrolling(pub Actor);
 
@@ -61,7 +70,7 @@ pub struct Enrolling(pub Actor);
 /// what was granted to its user at this moment; a key may never do more than the person who made it.
 #[derive(Debug, SecurityScheme)]
 #[oai(rename = "AccessToken", ty = "bearer", bearer_format = "JWT", checker = "leaving")]
-pub struct Leaving(pub Recognised);
+pub struct Leaving(pub Actor);
 
 async fn actor(request: &Request, bearer: Bearer) -> poem::Result<Actor> {
     member(admitted(request, &bearer).await?)
@@ -78,14 +87,19 @@ async fn anybody(request: &Request, bearer: Bearer) -> poem::Result<Recognised> 
     admitted(request, &bearer).await
 }
 
+/// Anybody, for what is their own: in their enterprise, or in the installation that they run.
+async fn own(request: &Request, bearer: Bearer) -> poem::Result<Actor> {
+    Ok(admitted(request, &bearer).await?.into_actor())
+}
+
 /// Also who has yet to set up the second factor that is asked of them.
 async fn enrolling(request: &Request, bearer: Bearer) -> poem::Result<Actor> {
-    member(look(request, &bearer).await?.0)
+    Ok(look(request, &bearer).await?.0.into_actor())
 }
 
 /// Anybody may go.
-async fn leaving(request: &Request, bearer: Bearer) -> poem::Result<Recognised> {
-    Ok(look(request, &bearer).await?.0)
+async fn leaving(request: &Request, bearer: Bearer) -> poem::Result<Actor> {
+    Ok(look(request, &bearer).await?.0.into_actor())
 }
 
 /// Whoever acts in an enterprise.
@@ -113,15 +127,9 @@ enum Asked {
 async fn look(request: &Request, bearer: &Bearer) -> poem::Result<(Recognised, Asked)> {
     let (recognised, asked) = recognise(state_of(request), &bearer.token).await.map_err(ApiError::from)?;
     edge::recognised(request, &recognised).await?;
-    let recognised = match recognised {
-        Recognised::Actor(actor) => {
-            let origin = origin::of_caller(request, actor.session_id()).map_err(ApiError::from)?;
-            let actor = actor.with_origin(origin);
-            Denials::know(request, &actor);
-            Recognised::Actor(actor)
-        }
-        Recognised::Operator(operator) => Recognised::Operator(operator),
-    };
+    let origin = origin::of_caller(request, recognised.actor().session_id()).map_err(ApiError::from)?;
+    let recognised = recognised.with_origin(origin);
+    Denials::know(request, recognised.actor());
     let operation = request.data::<edge::Received>().map_or("none", |received| received.operation.as_str());
     let needs = Needs::of(operation)
         .ok_or_else(|| Error::Inconsistent(format!("nobody says what operation {operation} needs")))
@@ -149,14 +157,13 @@ async fn recognise(state: &State, token: &str) -> Result<(Recognised, Asked)> {
     Ok((acting.who, asked))
 }
 
-/// Who manages people is an administrator here, whatever the role is called.
+/// Who manages people is an administrator here, whatever the role is called; so is who runs the installation.
 fn lacks_second_factor(installation: bool, acting: &Acting) -> bool {
     let otherwise = if installation { SecondFactorDuty::Administrators } else { SecondFactorDuty::Nobody };
     let asked = match (acting.asked_of.unwrap_or(otherwise), &acting.who) {
-        (SecondFactorDuty::Everybody, _) => true,
         (SecondFactorDuty::Administrators, Recognised::Actor(actor)) => actor.may(Permission::ManagePeople),
-        // System administrators belong to no enterprise in which they could set one up.
-        (SecondFactorDuty::Nobody, _) | (SecondFactorDuty::Administrators, Recognised::Operator(_)) => false,
+        (SecondFactorDuty::Everybody, _) | (SecondFactorDuty::Administrators, Recognised::Operator(_)) => true,
+        (SecondFactorDuty::Nobody, _) => false,
     };
     asked && !acting.second_factor
 }

@@ -7,15 +7,17 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use secrecy::SecretString;
 use shared::access::Actor;
 use shared::ids::UserId;
+use shared::users::Email;
+use shared::users::attempts::Kind;
 use shared::users::credentials::{self, Person};
 use shared::users::letters::{self, LetterKind};
 use shared::users::tokens::LetterToken;
-use shared::users::{Email, second_factor};
 
-use super::guess::Guess;
 use super::invitations::{Letter, delivery};
-use super::{Caller, Enrolling};
+use super::{Caller, Enrolling, guess};
 use crate::answers::{Accepted, NoContent};
+use crate::edge::ClientAddress;
+use crate::origin::Sender;
 use crate::problem::ApiError;
 use crate::{State, Tag};
 
@@ -36,6 +38,7 @@ pub struct Confirm {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangePassword {
     /// The new one, 12 to 128 characters.
+    #[oai(validator(min_length = 12, max_length = 128))]
     pub password: String,
     /// The one of before; not needed within five minutes after a sign-in or `POST /auth/confirm`.
     #[oai(validator(max_length = 1024))]
@@ -47,6 +50,7 @@ pub struct ChangePassword {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RequestPasswordReset {
     /// What they sign in with.
+    #[oai(validator(max_length = 254))]
     pub email: String,
 }
 
@@ -58,6 +62,7 @@ pub struct ResetPassword {
     #[oai(validator(max_length = 2048))]
     pub token: String,
     /// The new password, 12 to 128 characters.
+    #[oai(validator(min_length = 12, max_length = 128))]
     pub password: String,
 }
 
@@ -85,12 +90,8 @@ impl Api {
         body: Json<Confirm>,
     ) -> Result<NoContent, ApiError> {
         let Confirm { password, code } = body.0;
-        prove(&state, &actor, password).await?;
-        let mut tx = state.db.begin(&actor).await?;
-        let proof = second_factor::confirm(&mut tx, &state.config.keyring, code.as_deref()).await?;
-        // Before it is told: a wrong code counts.
-        tx.commit().await?;
-        proof.require()?;
+        let person = guess::password(&state, &actor, password).await?;
+        guess::confirm(&state, &actor, &person, code.as_deref()).await?;
         Ok(NoContent::Done)
     }
 
@@ -106,7 +107,7 @@ impl Api {
     ) -> Result<NoContent, ApiError> {
         let ChangePassword { password, current_password } = body.0;
         let person = match current_password {
-            Some(current) => prove(&state, &actor, current).await?,
+            Some(current) => guess::password(&state, &actor, current).await?,
             None => confirmed(&state, &actor).await?,
         };
         let about = [person.email.as_str(), person.name.as_str()];
@@ -138,17 +139,26 @@ impl Api {
     ///
     /// Every session of the person ends. A second factor is asked for at the next sign-in as ever.
     #[oai(path = "/auth/password/reset", method = "post", operation_id = "reset_password", tag = "Tag::Auth")]
-    async fn reset(&self, state: Data<&State>, body: Json<ResetPassword>) -> Result<NoContent, ApiError> {
+    async fn reset(
+        &self,
+        Sender(origin): Sender,
+        state: Data<&State>,
+        address: ClientAddress,
+        body: Json<ResetPassword>,
+    ) -> Result<NoContent, ApiError> {
         let ResetPassword { token, password } = body.0;
         let token = LetterToken::presented(token);
+        let attempt = guess::admit(&state, Kind::Reset, address.ip()).await?;
         // Before the hash, which is expensive, and again with it.
         let mut tx = state.db.platform().await?;
-        let person = letters::person_of_reset(&mut tx, &token).await?;
-        tx.commit().await?;
+        let person = letters::person_of_reset(&mut tx, &token).await;
+        drop(tx);
+        guess::settle(&state, attempt, &person).await?;
+        let person = person?;
         let about = [person.email.as_str(), person.name.as_str()];
         let password_hash = state.passwords.hash_for(SecretString::from(password), "password", &about).await?;
         let mut tx = state.db.platform().await?;
-        letters::reset_password(&mut tx, &token, &password_hash).await?;
+        letters::reset_password(&mut tx, &token, &password_hash, &origin).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
@@ -176,25 +186,10 @@ impl Api {
     }
 }
 
-/// The acting person, if this is their password.
-async fn prove(state: &State, actor: &Actor, password: String) -> Result<Person, ApiError> {
-    let person = acting_person(state, actor).await?;
-    let guess =
-        Guess { email: Email::parse(&person.email)?, person: Some(person), password: SecretString::from(password) };
-    Ok(guess.judge(state).await?)
-}
-
 /// The acting person, if they proved lately who they are.
 async fn confirmed(state: &State, actor: &Actor) -> Result<Person, ApiError> {
     let mut tx = state.db.begin(actor).await?;
     tx.require_confirmed().await?;
     tx.commit().await?;
-    acting_person(state, actor).await
-}
-
-async fn acting_person(state: &State, actor: &Actor) -> Result<Person, ApiError> {
-    let mut tx = state.db.begin(actor).await?;
-    let person = credentials::acting_person(&mut tx).await?;
-    tx.commit().await?;
-    Ok(person)
+    Ok(guess::acting_person(state, actor).await?)
 }

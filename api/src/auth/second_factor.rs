@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use shared::users::second_factor;
 use shared::{Error, Result};
 
-use super::{Caller, Enrolling};
+use super::{Enrolling, Own};
 use crate::answers::{Created, Ending, NoContent, shown};
 use crate::problem::ApiError;
 use crate::{State, Tag};
@@ -110,7 +110,7 @@ impl Api {
     ///
     /// Needs a recent sign-in or `POST /auth/confirm`. Those of before are no good any more.
     #[oai(path = "/auth/second-factor/recovery-codes", method = "post", operation_id = "renew_recovery_codes")]
-    async fn renew(&self, Caller(actor): Caller, state: Data<&State>) -> Result<Json<RecoveryCodes>, ApiError> {
+    async fn renew(&self, Own(actor): Own, state: Data<&State>) -> Result<Json<RecoveryCodes>, ApiError> {
         let mut tx = state.db.begin(&actor).await?;
         let codes = second_factor::renew_recovery_codes(&mut tx).await?;
         tx.commit().await?;
@@ -121,7 +121,7 @@ impl Api {
     ///
     /// Needs a recent sign-in or `POST /auth/confirm`. Your other sessions end.
     #[oai(path = "/auth/second-factor", method = "delete", operation_id = "disable_second_factor")]
-    async fn disable(&self, Caller(actor): Caller, state: Data<&State>) -> Result<NoContent, ApiError> {
+    async fn disable(&self, Own(actor): Own, state: Data<&State>) -> Result<NoContent, ApiError> {
         let mut tx = state.db.begin(&actor).await?;
         second_factor::disable(&mut tx).await?;
         tx.answer(NoContent::Done).await

@@ -7,9 +7,9 @@ use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use shared::db::Db;
 use shared::ids::{EnterpriseId, SessionId, UserId};
-use shared::users::sessions::{self, EndReason};
+use shared::users::sessions;
 
-use super::Caller;
+use super::{Caller, Own};
 use crate::Tag;
 use crate::answers::{Ending, List, NoContent, shown};
 use crate::problem::ApiError;
@@ -43,7 +43,7 @@ pub struct Api;
 impl Api {
     /// List your sessions
     #[oai(path = "/auth/sessions", method = "get", operation_id = "list_sessions", tag = "Tag::Auth")]
-    async fn list(&self, Caller(actor): Caller, db: Data<&Db>) -> Result<Json<List<Session>>, ApiError> {
+    async fn list(&self, Own(actor): Own, db: Data<&Db>) -> Result<Json<List<Session>>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let sessions = sessions::list_own(&mut tx).await?;
         tx.commit().await?;
@@ -51,18 +51,22 @@ impl Api {
     }
 
     /// End one of your sessions
+    ///
+    /// Needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/auth/sessions/:id", method = "delete", operation_id = "end_session", tag = "Tag::Auth")]
-    async fn end(&self, Caller(actor): Caller, db: Data<&Db>, id: Path<SessionId>) -> Result<NoContent, ApiError> {
+    async fn end(&self, Own(actor): Own, db: Data<&Db>, id: Path<SessionId>) -> Result<NoContent, ApiError> {
         let mut tx = db.begin(&actor).await?;
         sessions::end_own(&mut tx, id.0).await?;
         tx.answer(NoContent::Done).await
     }
 
     /// End all your sessions but this one
+    ///
+    /// Needs a recent sign-in or `POST /auth/confirm`.
     #[oai(path = "/auth/sessions/end-others", method = "post", operation_id = "end_other_sessions", tag = "Tag::Auth")]
-    async fn end_others(&self, Caller(actor): Caller, db: Data<&Db>) -> Result<NoContent, ApiError> {
+    async fn end_others(&self, Own(actor): Own, db: Data<&Db>) -> Result<NoContent, ApiError> {
         let mut tx = db.begin(&actor).await?;
-        sessions::end_others(&mut tx, EndReason::Ended).await?;
+        sessions::end_own_others(&mut tx).await?;
         tx.answer(NoContent::Done).await
     }
 

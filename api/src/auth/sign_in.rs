@@ -5,8 +5,8 @@ use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use secrecy::SecretString;
-use shared::access::Recognised;
 use shared::ids::{EnterpriseId, SessionId, UserId};
+use shared::users::attempts::Kind as Guessed;
 use shared::users::sessions::{self, NewSession, Opening, Place, Session};
 use shared::users::tokens::RefreshToken;
 use shared::users::{Email, second_factor, trail};
@@ -14,7 +14,7 @@ use shared::{Error, Result};
 
 use super::Leaving;
 use super::device::Client;
-use super::guess::Guess;
+use super::guess::{self, Guess};
 use crate::answers::NoContent;
 use crate::origin::Sender;
 use crate::problem::ApiError;
@@ -26,6 +26,7 @@ use crate::{State, Tag};
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Login {
     /// The address of e-mail, in any case.
+    #[oai(validator(max_length = 254))]
     pub email: String,
     /// The password.
     #[oai(validator(max_length = 1024))]
@@ -120,14 +121,11 @@ impl Api {
         let user_id = guess.sign_in(&state, &origin).await?.id;
         let (id, refresh) = (SessionId::new(), RefreshToken::random());
         let mut tx = state.db.platform().await?;
-        let new = NewSession { id, user_id, enterprise_id, refresh: &refresh, device: &client.0 };
+        let new = NewSession { id, user_id, enterprise_id, refresh: &refresh, device: &client.0, origin: &origin };
         let opening = sessions::open(&mut tx, &new).await?;
         let now = tx.now().await?;
         let answer = match opening {
-            Opening::Opened(session) => {
-                trail::opened(&mut tx, &session, &origin).await?;
-                LoggedIn::In(Json(signed_in(&state, &session, &refresh, now)?))
-            }
+            Opening::Opened(session) => LoggedIn::In(Json(signed_in(&state, &session, &refresh, now)?)),
             Opening::SecondFactor => LoggedIn::Pending(Json(pending(&state, id, user_id, now)?)),
             Opening::Choose(places) => return Err(choose(&places)),
         };
@@ -148,28 +146,31 @@ impl Api {
     ) -> Result<Json<SignedIn>, ApiError> {
         let LoginSecondFactor { pending_token, code, enterprise_id } = body.0;
         let claims = state.tokens.verify(Kind::Pending, &pending_token)?;
-        let refresh = RefreshToken::random();
+        let (refresh, user_id) = (RefreshToken::random(), claims.sub);
         let mut tx = state.db.platform().await?;
-        let now = tx.now().await?;
-        claims.check_time(Kind::Pending, now)?;
-        let proof = second_factor::prove(&mut tx, &state.config.keyring, claims.sub, &code).await?;
-        if let Err(error) = proof.require() {
-            // A wrong code counts.
-            tx.commit().await?;
-            return Err(error.into());
-        }
-        let new =
-            NewSession { id: claims.sid, user_id: claims.sub, enterprise_id, refresh: &refresh, device: &client.0 };
-        let session = match sessions::open_proven(&mut tx, &new).await? {
-            Opening::Opened(session) => session,
-            Opening::SecondFactor => return Err(Error::Unauthenticated(sessions::WRONG).into()),
-            // Nothing is committed: the code is still good once an enterprise is named.
-            Opening::Choose(places) => return Err(choose(&places)),
+        claims.check_time(Kind::Pending, tx.now().await?)?;
+        drop(tx);
+        let new = NewSession {
+            id: claims.sid,
+            user_id,
+            enterprise_id,
+            refresh: &refresh,
+            device: &client.0,
+            origin: &origin,
         };
-        trail::opened(&mut tx, &session, &origin).await?;
-        let signed_in = signed_in(&state, &session, &refresh, now)?;
-        tx.commit().await?;
-        Ok(Json(signed_in))
+        let attempt = guess::admit(&state, Guessed::SecondFactor, user_id).await?;
+        let opened = opened_with(&state, &new, &code).await;
+        guess::settle(&state, attempt, &opened).await?;
+        if let Err(Error::Unauthenticated(_)) = &opened {
+            let mut tx = state.db.platform().await?;
+            trail::code_refused(&mut tx, user_id, &origin).await?;
+            tx.commit().await?;
+        }
+        match opened? {
+            (Opening::Opened(session), now) => Ok(Json(signed_in(&state, &session, &refresh, now)?)),
+            (Opening::SecondFactor, _) => Err(Error::Unauthenticated(sessions::WRONG).into()),
+            (Opening::Choose(places), _) => Err(choose(&places)),
+        }
     }
 
     /// Get new tokens
@@ -197,8 +198,10 @@ impl Api {
     ///
     /// Ends the session of the access token at once, its refresh token included.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
-    async fn logout(&self, Leaving(caller): Leaving, state: Data<&State>) -> Result<NoContent, ApiError> {
-        sign_out(&state, &caller, false).await?;
+    async fn logout(&self, Leaving(actor): Leaving, state: Data<&State>) -> Result<NoContent, ApiError> {
+        let mut tx = state.db.begin(&actor).await?;
+        sessions::sign_out(&mut tx).await?;
+        tx.commit().await?;
         Ok(NoContent::Done)
     }
 
@@ -206,30 +209,26 @@ impl Api {
     ///
     /// Ends every session of the person, in every enterprise, this one included.
     #[oai(path = "/auth/logout-everywhere", method = "post", operation_id = "logout_everywhere")]
-    async fn logout_everywhere(&self, Leaving(caller): Leaving, state: Data<&State>) -> Result<NoContent, ApiError> {
-        sign_out(&state, &caller, true).await?;
+    async fn logout_everywhere(&self, Leaving(actor): Leaving, state: Data<&State>) -> Result<NoContent, ApiError> {
+        let mut tx = state.db.begin(&actor).await?;
+        sessions::end_everywhere(&mut tx).await?;
+        tx.commit().await?;
         Ok(NoContent::Done)
     }
 }
 
-/// A system administrator's sessions belong to no enterprise, so theirs end in a transaction of the platform.
-async fn sign_out(state: &State, caller: &Recognised, everywhere: bool) -> Result<()> {
-    match caller {
-        Recognised::Actor(actor) => {
-            let mut tx = state.db.begin(actor).await?;
-            if everywhere {
-                sessions::end_everywhere(&mut tx).await?;
-            } else {
-                sessions::sign_out(&mut tx).await?;
-            }
-            tx.commit().await
-        }
-        Recognised::Operator(operator) => {
-            let mut tx = state.db.platform().await?;
-            sessions::sign_out_operator(&mut tx, *operator, everywhere).await?;
-            tx.commit().await
-        }
+/// The session of who gives the code, too. Where an enterprise is still to be named nothing is committed: the code is good
+/// for the next try.
+async fn opened_with(state: &State, new: &NewSession<'_>, code: &str) -> Result<(Opening, DateTime<Utc>)> {
+    let mut tx = state.db.platform().await?;
+    let now = tx.now().await?;
+    second_factor::prove(&mut tx, &state.config.keyring, new.user_id, code).await?.require()?;
+    let opening = sessions::open_proven(&mut tx, new).await?;
+    match opening {
+        Opening::Opened(_) => tx.commit().await?,
+        Opening::SecondFactor | Opening::Choose(_) => drop(tx),
     }
+    Ok((opening, now))
 }
 
 fn choose(places: &[Place]) -> ApiError {

@@ -58,6 +58,9 @@ pub(super) fn admit(request: &mut Request, operation: &str) -> Result<(), Fault>
     if uri > URI {
         return Err(Fault::UriTooLong { limit: URI });
     }
+    if request.uri().path_and_query().is_some_and(|uri| uri.as_str().contains("%00")) {
+        return Err(Fault::Nul);
+    }
     if size(request.headers()) > HEADERS {
         return Err(Fault::HeadersTooLarge { limit: HEADERS });
     }

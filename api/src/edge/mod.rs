@@ -23,6 +23,7 @@ use shared::access::Recognised;
 use shared::config::{Door, Rate};
 use tracing::{Instrument, Span, field};
 
+use crate::bodies::Unfit;
 use crate::problem::{self, Place};
 use crate::routes::{Route, Routes};
 
@@ -75,6 +76,12 @@ pub enum Fault {
     /// Text in something else than UTF-8.
     #[error("the body is not said to be UTF-8")]
     Charset,
+    /// U+0000 in the address, which no text may hold.
+    #[error("the address holds U+0000")]
+    Nul,
+    /// A body that the document does not allow.
+    #[error("the body is not what the document allows")]
+    Unfit(Unfit),
     /// More requests than are allowed.
     #[error("too many requests: {}", .0.standing.rate.as_str())]
     TooMany(UsedUp),
@@ -93,7 +100,8 @@ impl ResponseError for Fault {
     fn status(&self) -> StatusCode {
         match self {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooDeep { .. } => StatusCode::BAD_REQUEST,
+            Self::TooDeep { .. } | Self::Nul => StatusCode::BAD_REQUEST,
+            Self::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -105,8 +113,20 @@ impl ResponseError for Fault {
     }
 }
 
-/// Operations that try a secret: their addresses have an allowance for that, beside the one for requests.
-const SIGN_IN: &[&str] = &["login"];
+/// Operations that try a secret, or have a letter written: their addresses have an allowance for that, beside the one for
+/// requests.
+const SIGN_IN: &[&str] = &[
+    "accept_invitation",
+    "change_email",
+    "confirm_identity",
+    "login",
+    "login_second_factor",
+    "request_password_reset",
+    "reset_password",
+];
+
+/// The same of what clients do by themselves, many behind one address: only what was refused is counted.
+const RENEWAL: &[&str] = &["refresh"];
 
 /// What an enterprise has an allowance of its own for.
 fn work(operation: &str) -> Option<Rate> {
@@ -120,7 +140,7 @@ fn work(operation: &str) -> Option<Rate> {
 /// The names of operations that the edge's tables know.
 #[cfg(test)]
 pub(crate) fn named() -> impl Iterator<Item = &'static str> {
-    SIGN_IN.iter().copied().chain(["create_print_job"]).chain(limits::named())
+    SIGN_IN.iter().chain(RENEWAL).copied().chain(["create_print_job"]).chain(limits::named())
 }
 
 /// What the edge needs to know.
@@ -150,11 +170,15 @@ impl Visit {
         if self.operation.starts_with("health") {
             return self.count(Rate::Health, &client).await;
         }
-        if has_token {
-            return self.rates.check(Rate::Address, &client).map_err(|used_up| self.refuse(used_up));
-        }
+        // Whatever token comes with it: who tries secrets would else only have to add one.
         if SIGN_IN.contains(&self.operation.as_str()) {
             self.count(Rate::SignIn, &client).await?;
+        }
+        if RENEWAL.contains(&self.operation.as_str()) {
+            self.rates.check(Rate::SignIn, &client).map_err(|used_up| self.refuse(used_up))?;
+        }
+        if has_token {
+            return self.rates.check(Rate::Address, &client).map_err(|used_up| self.refuse(used_up));
         }
         self.count(Rate::Address, &client).await
     }
@@ -184,8 +208,11 @@ pub async fn recognised(request: &Request, caller: &Recognised) -> poem::Result<
     let span = Span::current();
     let (whom, enterprise) = match caller {
         Recognised::Operator(operator) => {
-            span.record("user.id", field::display(operator.user_id()));
-            (format!("user:{}", operator.user_id()), None)
+            let actor = operator.actor();
+            if let Some(user_id) = actor.user_id() {
+                span.record("user.id", field::display(user_id));
+            }
+            (actor.to_string(), None)
         }
         Recognised::Actor(actor) => {
             span.record("enterprise.id", field::display(actor.enterprise_id()));
@@ -284,8 +311,14 @@ async fn answer<E: Endpoint>(
     }
     let answer = call(routes, request, limits::time(&visit.operation)).await;
     let status = answer.as_ref().map_or_else(poem::Error::status, Response::status);
-    if has_token && status == StatusCode::UNAUTHORIZED {
-        visit.count(Rate::Address, &visit.client.counted()).await?;
+    if status == StatusCode::UNAUTHORIZED {
+        let client = visit.client.counted();
+        if RENEWAL.contains(&visit.operation.as_str()) {
+            visit.count(Rate::SignIn, &client).await?;
+        }
+        if has_token {
+            visit.count(Rate::Address, &client).await?;
+        }
     }
     answer
 }

@@ -100,13 +100,16 @@ impl Api {
         /// What kind of file; CSV if absent.
         format: Query<Option<Format>>,
         /// With exactly this barcode.
+        #[oai(validator(max_length = 128))]
         barcode: Query<Option<String>>,
         /// With these words in some form.
+        #[oai(validator(max_length = 200))]
         text: Query<Option<String>>,
         /// Of this card.
         #[oai(name = "nmId")]
         nm_id: Query<Option<NmId>>,
         /// Of this brand.
+        #[oai(validator(max_length = 200))]
         brand: Query<Option<String>>,
         /// In this category or one below it.
         #[oai(name = "categoryId")]
@@ -150,11 +153,7 @@ impl Api {
         #[oai(name = "cellId")]
         cell_id: Query<Option<CellId>>,
     ) -> Result<Export, ApiError> {
-        let filter = BalanceFilter {
-            product_id: product_id.0,
-            warehouse_id: warehouse_id.0,
-            cell_id: cell_id.0,
-        };
+        let filter = BalanceFilter { product_id: product_id.0, warehouse_id: warehouse_id.0, cell_id: cell_id.0 };
         export(&db, actor, "balances", format.0.unwrap_or_default(), filter).await
     }
 

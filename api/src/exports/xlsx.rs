@@ -1,6 +1,7 @@
 //! A workbook that is written while it is sent: a zip without seeking, text beside its cell instead of in one table of all
 //! texts. Crates that write workbooks keep them in memory or in a file until the last row is known; this needs a page.
 
+use std::fmt::Write as _;
 use std::io::{Error, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -103,22 +104,27 @@ impl Xlsx {
         let number = self.row;
         let mut line = std::mem::take(&mut self.line);
         line.clear();
-        line.push_str(&format!("<row r=\"{number}\">"));
+        write!(line, "<row r=\"{number}\">").map_err(Error::other)?;
         for (column, name) in &self.columns {
-            match cell(name) {
+            let cell = cell(name);
+            let kind = match &cell {
+                Cell::Empty => continue,
+                Cell::Number(_) => "",
+                Cell::Flag(_) => " t=\"b\"",
+                Cell::Text(_) => " t=\"inlineStr\"",
+            };
+            write!(line, "<c r=\"{column}{number}\"{kind}>").map_err(Error::other)?;
+            match &cell {
                 Cell::Empty => {}
-                Cell::Number(value) => line.push_str(&format!("<c r=\"{column}{number}\"><v>{value}</v></c>")),
-                Cell::Flag(flag) => {
-                    line.push_str(&format!("<c r=\"{column}{number}\" t=\"b\"><v>{}</v></c>", u8::from(flag)));
-                }
+                Cell::Number(value) => write!(line, "<v>{value}</v>").map_err(Error::other)?,
+                Cell::Flag(flag) => write!(line, "<v>{}</v>", u8::from(*flag)).map_err(Error::other)?,
                 Cell::Text(text) => {
-                    line.push_str(&format!(
-                        "<c r=\"{column}{number}\" t=\"inlineStr\"><is><t xml:space=\"preserve\">"
-                    ));
-                    escape(&text, &mut line);
-                    line.push_str("</t></is></c>");
+                    line.push_str("<is><t xml:space=\"preserve\">");
+                    escape(text, &mut line);
+                    line.push_str("</t></is>");
                 }
             }
+            line.push_str("</c>");
         }
         line.push_str("</row>");
         self.write(&line)?;
@@ -147,9 +153,7 @@ fn package(sheets: u32) -> [(String, String); 4] {
     });
     let listed = each(&|sheet| format!("<sheet name=\"Sheet{sheet}\" sheetId=\"{sheet}\" r:id=\"rId{sheet}\"/>"));
     let related = each(&|sheet| {
-        format!(
-            "<Relationship Id=\"rId{sheet}\" Type=\"{OFFICE}/worksheet\" Target=\"worksheets/sheet{sheet}.xml\"/>"
-        )
+        format!("<Relationship Id=\"rId{sheet}\" Type=\"{OFFICE}/worksheet\" Target=\"worksheets/sheet{sheet}.xml\"/>")
     });
     [
         (

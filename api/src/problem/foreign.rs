@@ -10,6 +10,7 @@ use poem_openapi::error::{
 };
 
 use super::{Kind, Told};
+use crate::bodies::Unfit;
 use crate::edge::{Fault, UsedUp};
 
 /// Where a request went.
@@ -57,6 +58,13 @@ fn of_fault(fault: &Fault) -> Told {
     match fault {
         Fault::TooLarge { limit } => Told::new(Kind::PayloadTooLarge, kib(limit)),
         Fault::TooDeep { limit } => Told::new(Kind::Malformed, format!("the JSON is nested deeper than {limit}")),
+        Fault::Nul => Told::new(Kind::Malformed, "the address holds the character U+0000"),
+        Fault::Unfit(Unfit { field, why, allowed }) if field.is_empty() => {
+            Told::new(Kind::Invalid, format!("the body {why}")).allowing(allowed.clone())
+        }
+        Fault::Unfit(Unfit { field, why, allowed }) => {
+            Told::new(Kind::Invalid, format!("{field} {why}")).at(field).allowing(allowed.clone())
+        }
         Fault::BodyTooSlow => Told::new(Kind::BodyTooSlow, "nothing of the request was done"),
         Fault::UriTooLong { limit } => Told::new(Kind::UriTooLong, kib(limit)),
         Fault::HeadersTooLarge { limit } => Told::new(Kind::HeadersTooLarge, kib(limit)),

@@ -24,6 +24,10 @@ pub use kinds::{Code, Kind};
 
 /// The media type of every failure.
 pub const MEDIA_TYPE: &str = "application/problem+json";
+/// What poem writes in place of every status of a problem.
+pub const RANGE: &str = "4XX";
+/// The status of every refusal.
+pub const REFUSED: StatusCode = StatusCode::CONFLICT;
 
 /// Why a request was not answered as hoped, as RFC 9457 has it.
 #[derive(Clone, Debug, Object)]
@@ -83,22 +87,17 @@ impl ResponseError for ApiError {
     }
 }
 
-/// Shows the problem's schema on every operation.
+/// Has poem show the problem's schema. In which single statuses an operation may end, `document` says in place of this.
 impl ApiResponse for ApiError {
     fn meta() -> MetaResponses {
-        let response = |range: &str, description| MetaResponse {
-            description,
+        let response = MetaResponse {
+            description: "A problem",
             status: None,
-            status_range: Some(range.to_owned()),
+            status_range: Some(RANGE.to_owned()),
             content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: Problem::schema_ref() }],
             headers: Vec::new(),
         };
-        MetaResponses {
-            responses: vec![
-                response("4XX", "The request was refused"),
-                response("5XX", "It did not work, here or further on"),
-            ],
-        }
+        MetaResponses { responses: vec![response] }
     }
 
     fn register(registry: &mut Registry) {
@@ -151,7 +150,7 @@ impl Told {
         match error {
             Error::NotFound(what) => Self::new(Kind::NotFound, format!("{what} not found")),
             Error::Refused { refusal, detail, allowed } => Self {
-                status: StatusCode::CONFLICT,
+                status: REFUSED,
                 code: (*refusal).into(),
                 title: refusal.title(),
                 title_ru: refusal.title_ru(),

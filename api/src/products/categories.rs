@@ -41,6 +41,7 @@ versioned!(Category);
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetCategory {
     /// 1 to 100 characters, no stroke.
+    #[oai(validator(min_length = 1, max_length = 100, pattern = "^[^/]*$"))]
     pub name: String,
     /// Below which one; absent: at the top.
     pub parent_id: Option<CategoryId>,

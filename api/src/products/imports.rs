@@ -90,6 +90,7 @@ shown! {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetColumns {
     /// One for each column of the header, `ignored` for those that mean nothing. `sku` must be among them.
+    #[oai(validator(min_items = 1, max_items = 100))]
     pub columns: Vec<Column>,
 }
 
@@ -132,7 +133,7 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         /// What the sender calls the file; `import` if absent. What it is, its content says.
-        #[oai(name = "fileName")]
+        #[oai(name = "fileName", validator(min_length = 1, max_length = 200))]
         file_name: Query<Option<String>>,
         file: Binary<Vec<u8>>,
     ) -> Result<Fresh<ProductImport>, ApiError> {

@@ -7,8 +7,7 @@ use chrono::{DateTime, Utc};
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::types::{MaybeUndefined, ParseFromJSON, ToJSON};
-use poem_openapi::{Object, OpenApi};
+use poem_openapi::{Enum, Object, OpenApi};
 use shared::db::Db;
 use shared::ids::{AccountId, CategoryId, ChrtId, NmId, ProductId};
 use shared::page::PageQuery;
@@ -97,6 +96,7 @@ pub struct PartOfBundle {
     /// Which one: no bundle itself.
     pub product_id: ProductId,
     /// 1 to 1000.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
     pub quantity: i32,
 }
 
@@ -105,79 +105,136 @@ pub struct PartOfBundle {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateProduct {
     /// Unique among the own items that are not archived, 1 to 200 characters.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub sku: String,
     /// What it is, 1 to 500 characters.
+    #[oai(validator(min_length = 1, max_length = 500))]
     pub name: String,
     /// The size.
+    #[oai(validator(min_length = 1, max_length = 100))]
     pub size: Option<String>,
     /// The seller's article code.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub vendor_code: Option<String>,
     /// Its brand.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub brand: Option<String>,
     /// Where it is sorted.
     pub category_id: Option<CategoryId>,
     /// Text: leading zeros matter. Unique among all products that are not archived.
+    #[oai(validator(max_items = 100, min_length = 1, max_length = 128))]
     pub barcodes: Option<Vec<String>>,
     /// At most 30 http or https addresses of pictures.
+    #[oai(validator(max_items = 30, min_length = 1, max_length = 2000))]
     pub photos: Option<Vec<String>>,
     /// Millimetres.
+    #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
     pub length_mm: Option<i32>,
     /// Millimetres.
+    #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
     pub width_mm: Option<i32>,
     /// Millimetres.
+    #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
     pub height_mm: Option<i32>,
     /// Grams.
+    #[oai(validator(minimum(value = "1"), maximum(value = "10000000")))]
     pub weight_g: Option<i32>,
     /// Fewer available units than this are too few.
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub min_stock: Option<i32>,
     /// So many units are kept back from sale.
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub safety_stock: Option<i32>,
     /// Whether its units go by their expiry dates.
     pub expiry_control: Option<bool>,
     /// Whether its units carry marking codes.
     pub marking_required: Option<bool>,
     /// Of what it is made, if it is a bundle.
+    #[oai(validator(max_items = 100))]
     pub components: Option<Vec<PartOfBundle>>,
 }
 
-/// What to change of a product: what is absent stays as it is, `null` clears.
+/// What of a product can be without a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[oai(rename_all = "camelCase")]
+pub enum Clearable {
+    /// An own item's only.
+    Size,
+    /// An own item's only.
+    VendorCode,
+    /// An own item's only.
+    Brand,
+    /// The product lies in no category then.
+    CategoryId,
+    /// Not measured.
+    LengthMm,
+    /// Not measured.
+    WidthMm,
+    /// Not measured.
+    HeightMm,
+    /// Not weighed.
+    WeightG,
+    /// None is too few.
+    MinStock,
+    /// Nothing is kept back.
+    SafetyStock,
+}
+
+/// What to change of a product: what is absent stays as it is.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeProduct {
     /// 1 to 200 characters; an own item's only.
+    #[oai(validator(min_length = 1, max_length = 200))]
     pub sku: Option<String>,
     /// 1 to 500 characters; an own item's only.
+    #[oai(validator(min_length = 1, max_length = 500))]
     pub name: Option<String>,
     /// An own item's only.
-    pub size: MaybeUndefined<String>,
+    #[oai(validator(min_length = 1, max_length = 100))]
+    pub size: Option<String>,
     /// An own item's only.
-    pub vendor_code: MaybeUndefined<String>,
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub vendor_code: Option<String>,
     /// An own item's only.
-    pub brand: MaybeUndefined<String>,
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub brand: Option<String>,
     /// Where it is sorted.
-    pub category_id: MaybeUndefined<CategoryId>,
+    pub category_id: Option<CategoryId>,
     /// All of them: what is not named is taken off, except those that came from Wildberries.
+    #[oai(validator(max_items = 100, min_length = 1, max_length = 128))]
     pub barcodes: Option<Vec<String>>,
     /// All of them.
+    #[oai(validator(max_items = 30, min_length = 1, max_length = 2000))]
     pub photos: Option<Vec<String>>,
     /// Millimetres.
-    pub length_mm: MaybeUndefined<i32>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
+    pub length_mm: Option<i32>,
     /// Millimetres.
-    pub width_mm: MaybeUndefined<i32>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
+    pub width_mm: Option<i32>,
     /// Millimetres.
-    pub height_mm: MaybeUndefined<i32>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
+    pub height_mm: Option<i32>,
     /// Grams.
-    pub weight_g: MaybeUndefined<i32>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "10000000")))]
+    pub weight_g: Option<i32>,
     /// Fewer available units than this are too few.
-    pub min_stock: MaybeUndefined<i32>,
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
+    pub min_stock: Option<i32>,
     /// So many units are kept back from sale.
-    pub safety_stock: MaybeUndefined<i32>,
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
+    pub safety_stock: Option<i32>,
     /// Whether its units go by their expiry dates.
     pub expiry_control: Option<bool>,
     /// Whether its units carry marking codes.
     pub marking_required: Option<bool>,
     /// All of them: they make it a bundle, and an empty list a stored product again.
+    #[oai(validator(max_items = 100))]
     pub components: Option<Vec<PartOfBundle>>,
+    /// What is to have no value any more; a value that is named beside it wins.
+    #[oai(validator(max_items = 10))]
+    pub clear: Option<Vec<Clearable>>,
 }
 
 impl From<PartOfBundle> for Part {
@@ -215,36 +272,37 @@ impl From<CreateProduct> for NewProduct {
     }
 }
 
-#[expect(clippy::option_option, reason = "to leave and to clear are two things")]
-fn said<T: ParseFromJSON + ToJSON>(value: MaybeUndefined<T>) -> Option<Option<T>> {
-    match value {
-        MaybeUndefined::Undefined => None,
-        MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(value) => Some(Some(value)),
-    }
-}
-
 impl From<ChangeProduct> for Change {
     fn from(change: ChangeProduct) -> Self {
+        let cleared = change.clear.unwrap_or_default();
         Self {
             sku: change.sku,
             name: change.name,
-            size: said(change.size),
-            vendor_code: said(change.vendor_code),
-            brand: said(change.brand),
-            category_id: said(change.category_id),
-            length_mm: said(change.length_mm),
-            width_mm: said(change.width_mm),
-            height_mm: said(change.height_mm),
-            weight_g: said(change.weight_g),
+            size: said(change.size, &cleared, Clearable::Size),
+            vendor_code: said(change.vendor_code, &cleared, Clearable::VendorCode),
+            brand: said(change.brand, &cleared, Clearable::Brand),
+            category_id: said(change.category_id, &cleared, Clearable::CategoryId),
+            length_mm: said(change.length_mm, &cleared, Clearable::LengthMm),
+            width_mm: said(change.width_mm, &cleared, Clearable::WidthMm),
+            height_mm: said(change.height_mm, &cleared, Clearable::HeightMm),
+            weight_g: said(change.weight_g, &cleared, Clearable::WeightG),
             photos: change.photos,
-            min_stock: said(change.min_stock),
-            safety_stock: said(change.safety_stock),
+            min_stock: said(change.min_stock, &cleared, Clearable::MinStock),
+            safety_stock: said(change.safety_stock, &cleared, Clearable::SafetyStock),
             expiry_control: change.expiry_control,
             marking_required: change.marking_required,
             barcodes: change.barcodes,
             components: parts(change.components),
         }
+    }
+}
+
+/// A value that is set, cleared or left.
+#[expect(clippy::option_option, reason = "to leave and to clear are two things")]
+fn said<T>(value: Option<T>, cleared: &[Clearable], this: Clearable) -> Option<Option<T>> {
+    match value {
+        Some(value) => Some(Some(value)),
+        None => cleared.contains(&this).then_some(None),
     }
 }
 
@@ -261,14 +319,17 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         /// With exactly this barcode.
+        #[oai(validator(max_length = 128))]
         barcode: Query<Option<String>>,
         /// With these words in name, brand, size or codes: other forms of them, misspelt, or parts of them. Every word must
         /// be there in some form.
+        #[oai(validator(max_length = 200))]
         text: Query<Option<String>>,
         /// Of this card.
         #[oai(name = "nmId")]
         nm_id: Query<Option<NmId>>,
         /// Of this brand.
+        #[oai(validator(max_length = 200))]
         brand: Query<Option<String>>,
         /// In this category or one below it.
         #[oai(name = "categoryId")]
@@ -316,13 +377,14 @@ impl Api {
     }
 
     /// Get the product that a scanner read, by any of its barcodes
-    #[oai(path = "/products/by-barcode/:code", method = "get", operation_id = "get_product_by_barcode")]
+    #[oai(path = "/products/by-barcode", method = "get", operation_id = "get_product_by_barcode")]
     async fn by_barcode(
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
         /// Exactly as it was read: leading zeros matter.
-        code: Path<String>,
+        #[oai(validator(min_length = 1, max_length = 128))]
+        code: Query<String>,
     ) -> Result<Current<Product>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let product = products::lookup(&mut tx, &code.0).await?;

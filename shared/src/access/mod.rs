@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 
+use crate::audit::INSTALLATION;
 use crate::idempotency::Ask;
 use crate::ids::{EnterpriseId, KeyId, SessionId, UserId};
 use crate::versions::Expected;
@@ -26,7 +27,9 @@ pub use reach::{Bounds, Reach};
 
 /// What a system administrator may and nobody else: run the installation. It is in no role and cannot be granted.
 pub const ADMINISTER_SYSTEM: &str = "system:administer";
-/// What everybody may who acts in an enterprise, and a system administrator may not.
+/// What everybody may who signed in, and a service key may not: have a password, sessions, a second factor.
+pub const BE_A_PERSON: &str = "person";
+/// What every person may who acts in an enterprise, and a system administrator or a service key may not.
 pub const BELONG_TO_ENTERPRISE: &str = "enterprise:member";
 
 /// Who stands behind a token.
@@ -38,33 +41,51 @@ pub enum Recognised {
     Operator(Operator),
 }
 
-/// A system administrator: runs the installation and sees no enterprise's data.
-#[derive(Clone, Copy, Debug)]
-pub struct Operator {
-    user_id: UserId,
-    session: Option<SessionId>,
+impl Recognised {
+    /// As who they act: in their enterprise, or in the installation itself.
+    pub fn actor(&self) -> &Actor {
+        match self {
+            Self::Actor(actor) | Self::Operator(Operator(actor)) => actor,
+        }
+    }
+
+    /// The same.
+    pub fn into_actor(self) -> Actor {
+        match self {
+            Self::Actor(actor) | Self::Operator(Operator(actor)) => actor,
+        }
+    }
+
+    /// The same one, acting from there.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        match self {
+            Self::Actor(actor) => Self::Actor(actor.with_origin(origin)),
+            Self::Operator(Operator(actor)) => Self::Operator(Operator(actor.with_origin(origin))),
+        }
+    }
 }
+
+/// A system administrator: runs the installation and sees no enterprise's data. They act in the installation itself, under
+/// the nil enterprise, where nothing lies but its own audit log and its kept answers.
+#[derive(Clone, Debug)]
+pub struct Operator(Actor);
 
 impl Operator {
     /// Only who recognises people makes one.
-    pub(crate) fn recognised(user_id: UserId) -> Self {
-        Self { user_id, session: None }
+    pub(crate) fn recognised(id: UserId) -> Self {
+        Self(Actor { enterprise_id: INSTALLATION, who: Who::Operator { id }, session: None, origin: Arc::default() })
     }
 
-    /// The same person in this session.
+    /// The same person in this session, in which they last proved at that moment who they are.
     #[must_use]
-    pub(crate) fn in_session(self, id: SessionId) -> Self {
-        Self { session: Some(id), ..self }
+    pub(crate) fn in_session(self, id: SessionId, confirmed_at: Option<DateTime<Utc>>) -> Self {
+        Self(self.0.in_session(id, confirmed_at))
     }
 
-    /// The person.
-    pub fn user_id(&self) -> UserId {
-        self.user_id
-    }
-
-    /// The session that is asking.
-    pub fn session_id(&self) -> Option<SessionId> {
-        self.session
+    /// As who they act.
+    pub fn actor(&self) -> &Actor {
+        &self.0
     }
 }
 
@@ -116,6 +137,12 @@ enum Who {
     Job {
         kind: String,
     },
+    /// A system administrator.
+    Operator {
+        id: UserId,
+    },
+    /// Whoever has a shell where the programs run.
+    Console,
     /// Not known yet.
     Stranger,
 }
@@ -140,6 +167,11 @@ impl Actor {
     /// A job, which may do what its row promises.
     pub fn job(enterprise_id: EnterpriseId, kind: impl Into<String>) -> Self {
         Self { enterprise_id, who: Who::Job { kind: kind.into() }, session: None, origin: Arc::default() }
+    }
+
+    /// Whoever runs the installation by the command line.
+    pub fn console() -> Self {
+        Self { enterprise_id: INSTALLATION, who: Who::Console, session: None, origin: Arc::default() }
     }
 
     /// Whoever is about to be recognised in the enterprise that they named: may nothing.
@@ -173,8 +205,8 @@ impl Actor {
     /// The person, if it is one.
     pub fn user_id(&self) -> Option<UserId> {
         match self.who {
-            Who::User { id, .. } => Some(id),
-            Who::Key { .. } | Who::Job { .. } | Who::Stranger => None,
+            Who::User { id, .. } | Who::Operator { id } => Some(id),
+            Who::Key { .. } | Who::Job { .. } | Who::Console | Who::Stranger => None,
         }
     }
 
@@ -187,9 +219,9 @@ impl Actor {
     /// allowed to promise, and is let through; a service key has nobody behind it who could prove anything.
     pub fn require_confirmed(&self, now: DateTime<Utc>) -> Result<()> {
         let lately = match &self.who {
-            Who::Job { .. } => true,
+            Who::Job { .. } | Who::Console => true,
             Who::Key { .. } | Who::Stranger => false,
-            Who::User { .. } => self
+            Who::User { .. } | Who::Operator { .. } => self
                 .session
                 .and_then(|session| session.confirmed_at)
                 .is_some_and(|confirmed_at| now - confirmed_at < CONFIRMED_FOR),
@@ -201,7 +233,17 @@ impl Actor {
     pub fn key_id(&self) -> Option<KeyId> {
         match self.who {
             Who::Key { id, .. } => Some(id),
-            Who::User { .. } | Who::Job { .. } | Who::Stranger => None,
+            Who::User { .. } | Who::Job { .. } | Who::Operator { .. } | Who::Console | Who::Stranger => None,
+        }
+    }
+
+    /// Fails with [`Error::Forbidden`] unless it is somebody who runs the installation.
+    pub fn require_operator(&self) -> Result<()> {
+        match self.who {
+            Who::Operator { .. } | Who::Console => Ok(()),
+            Who::User { .. } | Who::Key { .. } | Who::Job { .. } | Who::Stranger => {
+                Err(Error::Forbidden(ADMINISTER_SYSTEM))
+            }
         }
     }
 
@@ -209,7 +251,7 @@ impl Actor {
     pub fn grants(&self) -> Option<&Grants> {
         match &self.who {
             Who::User { grants, .. } | Who::Key { grants, .. } => Some(grants),
-            Who::Job { .. } | Who::Stranger => None,
+            Who::Job { .. } | Who::Operator { .. } | Who::Console | Who::Stranger => None,
         }
     }
 
@@ -218,7 +260,7 @@ impl Actor {
         match &self.who {
             Who::User { grants, .. } | Who::Key { grants, .. } => grants.reach(permission),
             Who::Job { .. } => Reach::Everywhere,
-            Who::Stranger => Reach::NOWHERE,
+            Who::Operator { .. } | Who::Console | Who::Stranger => Reach::NOWHERE,
         }
     }
 
@@ -257,13 +299,14 @@ impl Actor {
     }
 }
 
-/// As histories and the ledger keep it: `user:<id>`, `key:<id>` or `job:<kind>`.
+/// As histories and the ledger keep it: `user:<id>`, `key:<id>` or `job:<kind>`; `platform` for the command line.
 impl std::fmt::Display for Actor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.who {
-            Who::User { id, .. } => write!(f, "user:{id}"),
+            Who::User { id, .. } | Who::Operator { id } => write!(f, "user:{id}"),
             Who::Key { id, .. } => write!(f, "key:{id}"),
             Who::Job { kind } => write!(f, "job:{kind}"),
+            Who::Console => f.write_str("platform"),
             Who::Stranger => f.write_str("stranger"),
         }
     }
@@ -311,6 +354,7 @@ mod tests {
         let enterprise = EnterpriseId::new();
         for permission in Permission::ALL {
             assert!(!Actor::stranger(enterprise).may(*permission));
+            assert!(!Operator::recognised(UserId::new()).actor().may(*permission), "it sees no enterprise's data");
             assert!(Actor::job(enterprise, "sync.pull").reach(*permission).is_everywhere());
         }
     }

@@ -51,8 +51,11 @@ actions! {
     EnterpriseCreated = "enterprise.created", "An enterprise was founded", "Создано предприятие";
     EnterpriseStatusSet = "enterprise.status_set", "An enterprise was suspended or activated", "Предприятие приостановлено или возобновлено";
     GoodsReceiptPosted = "goods_receipt.posted", "A goods receipt was posted", "Проведена приёмка";
+    IdentityConfirmed = "identity.confirmed", "Somebody proved again who they are", "Личность подтверждена повторно";
+    IdentityRefused = "identity.refused", "Somebody did not prove who they are", "Личность не подтверждена";
     JobCancelled = "job.cancelled", "A job was taken back", "Задание отменено";
     PasswordChanged = "password.changed", "A password was changed", "Пароль изменён";
+    PasswordResetAsked = "password.reset_asked", "A letter for a new password was asked for somebody", "Запрошен сброс пароля сотрудника";
     PrintItemResolved = "print_item.resolved", "Somebody said what became of an uncertain label", "Указан исход неясной этикетки";
     PrintJobCancelled = "print_job.cancelled", "A print job was taken back", "Задание печати отменено";
     PrintJobCreated = "print_job.created", "Labels were sent to a printer", "Этикетки отправлены на печать";
@@ -86,6 +89,8 @@ actions! {
     SyncStarted = "sync.started", "A sync was started by hand", "Синхронизация запущена вручную";
     UserChanged = "user.changed", "A person, their state or their grants were changed", "Изменены данные, состояние или права пользователя";
     UserCreated = "user.created", "A person was taken into the enterprise", "Добавлен пользователь";
+    UserEmailAsked = "user.email_asked", "Somebody asked for another address of e-mail", "Запрошена смена адреса почты";
+    UserEmailChanged = "user.email_changed", "Somebody's address of e-mail was changed by themselves", "Пользователь сменил свой адрес почты";
     UserInvited = "user.invited", "Somebody was invited", "Отправлено приглашение";
     UserRemoved = "user.removed", "A person was taken out of the enterprise", "Пользователь исключён из предприятия";
     WarehouseCreated = "warehouse.created", "A warehouse was opened", "Открыт склад";

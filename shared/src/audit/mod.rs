@@ -104,6 +104,21 @@ pub async fn noted_outside(
     show(tx.conn(), &open).await
 }
 
+/// The same as part of an act of the installation: in the log of this enterprise, by who acts.
+pub async fn noted_in(
+    tx: &mut EnterpriseTx,
+    whose: EnterpriseId,
+    (action, object): (Action, Object),
+    facts: &(impl Serialize + Sync),
+) -> Result<()> {
+    let (now, facts, own, actor) = (tx.now().await?, fields(facts)?, tx.enterprise_id(), tx.actor().clone());
+    show(tx.conn(), &whose.to_string()).await?;
+    let (name, origin) = (actor.to_string(), actor.origin());
+    let entry = New { whose, now, actor: &name, origin, action, object: &object, before: None, after: Some(&facts) };
+    insert(tx.conn(), &entry).await?;
+    show(tx.conn(), &own.to_string()).await
+}
+
 async fn show(conn: &mut PgConnection, enterprise: &str) -> Result<()> {
     sqlx::query!("SELECT set_config('app.enterprise_id', $1, true)", enterprise).fetch_one(conn).await?;
     Ok(())

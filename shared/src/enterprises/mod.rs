@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use crate::access::{Operator, Origin, Permission};
-use crate::audit::{self, Action, INSTALLATION, Object};
+use crate::access::Permission;
+use crate::audit::{self, Action, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::ids::EnterpriseId;
 use crate::page::{Page, PageQuery};
+use crate::versions::Version;
 use crate::{Error, Result, users};
 
 pub use facts::{Language, SecondFactorDuty, Settings, TaxNumber, TimeZone};
@@ -50,6 +51,8 @@ pub struct Enterprise {
     pub settings: Settings,
     /// Since when.
     pub created_at: DateTime<Utc>,
+    /// How often it was changed.
+    pub version: Version,
 }
 
 /// An enterprise to found.
@@ -117,7 +120,9 @@ pub async fn change(tx: &mut EnterpriseTx, id: EnterpriseId, change: &Change) ->
         return Err(Error::NotFound("enterprise"));
     }
     let name = change.name.as_deref().map(checked_name).transpose()?;
+    users::hold(tx.conn(), id).await?;
     let before = get(tx, id).await?;
+    tx.expect(before.version)?;
     if let Some(settings) = &change.settings {
         settings.check()?;
     }
@@ -159,25 +164,22 @@ pub async fn active(tx: &mut PlatformTx) -> Result<Vec<EnterpriseId>> {
 }
 
 /// Every enterprise of the installation, oldest first.
-pub async fn list_all(
-    tx: &mut PlatformTx,
-    _operator: Operator,
-    filter: &EnterpriseFilter,
-    query: &PageQuery,
-) -> Result<Page<Enterprise>> {
+pub async fn list_all(tx: &mut EnterpriseTx, filter: &EnterpriseFilter, query: &PageQuery) -> Result<Page<Enterprise>> {
+    tx.actor().require_operator()?;
     let after: Option<EnterpriseId> = query.key()?;
     let rows = of_installation(tx.conn(), None, filter, after, query.limit + 1).await?;
     Ok(query.page(rows, |row| row.id))
 }
 
 /// Any enterprise of the installation.
-pub async fn get_any(tx: &mut PlatformTx, _operator: Operator, id: EnterpriseId) -> Result<Enterprise> {
+pub async fn get_any(tx: &mut EnterpriseTx, id: EnterpriseId) -> Result<Enterprise> {
+    tx.actor().require_operator()?;
     any(tx, id).await
 }
 
-/// Founds an enterprise; its first administrator is made by `users`. The command line does this too, and needs nobody
-/// to be recognised.
-pub async fn found(tx: &mut PlatformTx, new: &NewEnterprise) -> Result<Enterprise> {
+/// Founds an enterprise; its first administrator is made by `users`.
+pub async fn found(tx: &mut EnterpriseTx, new: &NewEnterprise) -> Result<Enterprise> {
+    tx.actor().require_operator()?;
     let (id, name, now) = (EnterpriseId::new(), checked_name(&new.name)?, tx.now().await?);
     sqlx::query!(
         "INSERT INTO enterprises (id, name, tax_number, time_zone, created_at) VALUES ($1, $2, $3, $4, $5)",
@@ -189,36 +191,30 @@ pub async fn found(tx: &mut PlatformTx, new: &NewEnterprise) -> Result<Enterpris
     )
     .execute(tx.conn())
     .await?;
-    let act = (Action::EnterpriseCreated, Object::of("enterprise", id));
-    audit::noted_outside(tx, INSTALLATION, "platform", &Origin::default(), act, &json!({ "name": name })).await?;
+    audit::noted(tx, Action::EnterpriseCreated, Object::of("enterprise", id), &json!({ "name": name })).await?;
     any(tx, id).await
 }
 
 /// Shuts its people and keys out from their next request on; its timers stand still. Its data stays as it is.
-pub async fn suspend(tx: &mut PlatformTx, operator: Operator, id: EnterpriseId) -> Result<Enterprise> {
-    set_status(tx, operator, id, EnterpriseStatus::Suspended).await
+pub async fn suspend(tx: &mut EnterpriseTx, id: EnterpriseId) -> Result<Enterprise> {
+    set_status(tx, id, EnterpriseStatus::Suspended).await
 }
 
 /// Lets its people work again.
-pub async fn activate(tx: &mut PlatformTx, operator: Operator, id: EnterpriseId) -> Result<Enterprise> {
-    set_status(tx, operator, id, EnterpriseStatus::Active).await
+pub async fn activate(tx: &mut EnterpriseTx, id: EnterpriseId) -> Result<Enterprise> {
+    set_status(tx, id, EnterpriseStatus::Active).await
 }
 
-async fn set_status(
-    tx: &mut PlatformTx,
-    operator: Operator,
-    id: EnterpriseId,
-    status: EnterpriseStatus,
-) -> Result<Enterprise> {
+async fn set_status(tx: &mut EnterpriseTx, id: EnterpriseId, status: EnterpriseStatus) -> Result<Enterprise> {
+    tx.actor().require_operator()?;
     sqlx::query!("UPDATE enterprises SET status = $2 WHERE id = $1", id as _, status as EnterpriseStatus)
         .execute(tx.conn())
         .await?;
     users::rights_changed_in(tx, id).await?;
     let enterprise = any(tx, id).await?;
-    let origin = Origin { session_id: operator.session_id(), ..Origin::default() };
-    let act = (Action::EnterpriseStatusSet, Object::of("enterprise", id));
-    let actor = format!("user:{}", operator.user_id());
-    audit::noted_outside(tx, INSTALLATION, &actor, &origin, act, &json!({ "status": status })).await?;
+    let (object, facts) = (|| Object::of("enterprise", id), json!({ "status": status }));
+    audit::noted(tx, Action::EnterpriseStatusSet, object(), &facts).await?;
+    audit::noted_in(tx, id, (Action::EnterpriseStatusSet, object()), &facts).await?;
     Ok(enterprise)
 }
 
@@ -242,6 +238,7 @@ struct Row {
     label_height_mm: i32,
     require_second_factor: Option<SecondFactorDuty>,
     created_at: DateTime<Utc>,
+    version: Version,
 }
 
 impl From<Row> for Enterprise {
@@ -259,11 +256,12 @@ impl From<Row> for Enterprise {
                 require_second_factor: row.require_second_factor,
             },
             created_at: row.created_at,
+            version: row.version,
         }
     }
 }
 
-async fn any(tx: &mut PlatformTx, id: EnterpriseId) -> Result<Enterprise> {
+async fn any(tx: &mut EnterpriseTx, id: EnterpriseId) -> Result<Enterprise> {
     of_installation(tx.conn(), Some(id), &EnterpriseFilter::default(), None, 1)
         .await?
         .pop()
@@ -279,7 +277,7 @@ async fn of_installation(
 ) -> Result<Vec<Enterprise>> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT id, name, tax_number, time_zone, status, language, label_width_mm, label_height_mm, require_second_factor, created_at
+        "SELECT id, name, tax_number, time_zone, status, language, label_width_mm, label_height_mm, require_second_factor, created_at, version
          FROM enterprises
          WHERE ($1::uuid IS NULL OR id = $1) AND ($2::uuid IS NULL OR id > $2)
            AND ($3::text IS NULL OR name ILIKE $3 OR tax_number ILIKE $3) AND ($4::text IS NULL OR status = $4)
@@ -307,7 +305,7 @@ async fn of_actor(
     let rows = sqlx::query_as!(
         Row,
         "SELECT e.id, e.name, e.tax_number, e.time_zone, e.status, e.language, e.label_width_mm, e.label_height_mm,
-                e.require_second_factor, e.created_at
+                e.require_second_factor, e.created_at, e.version
          FROM enterprises AS e
          WHERE (e.id = $1 OR EXISTS (SELECT FROM memberships AS m
                                      WHERE m.enterprise_id = e.id AND m.user_id = $2 AND m.status = 'active'))

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::access::{Actor, Permission};
-use crate::audit::{self, Action, Object};
+use crate::audit::{self, Action, INSTALLATION, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::ids::{EnterpriseId, JobId};
 use crate::page::{Page, PageQuery};
@@ -121,7 +121,8 @@ impl EnterpriseTx {
     /// Promises the job to run after this transaction: no commit, no job.
     pub async fn enqueue<J: Job>(&mut self, job: &J) -> Result<Promised> {
         let (now, actor, enterprise_id) = (self.now().await?, self.actor().to_string(), self.enterprise_id());
-        let promised = store::insert(self.conn(), Some(enterprise_id), job, &actor, now, now).await?;
+        let whose = (enterprise_id != INSTALLATION).then_some(enterprise_id);
+        let promised = store::insert(self.conn(), whose, job, &actor, now, now).await?;
         if promised.new {
             self.ring_on_commit(Ring { job_id: promised.job_id, queue: J::QUEUE });
         }

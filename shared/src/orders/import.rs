@@ -11,6 +11,9 @@ use crate::db::EnterpriseTx;
 use crate::ids::{AccountId, ChrtId, NmId, OrderId, ProductId, WarehouseId, WbOfficeId, WbOrderId, WbWarehouseId};
 use crate::inventory::{self, Wanted};
 
+/// A page from which on making plans anew costs less than old plans may.
+const WORTH_PLANNING: usize = 100;
+
 /// An order as Wildberries told it, in our words.
 #[derive(Clone, Debug)]
 pub struct OrderFacts {
@@ -76,6 +79,11 @@ struct Placed {
 /// Imports a page of orders: the new ones are written, reserved in the order in which buyers placed them, and have
 /// their history; the known ones stay as they are. A second import of the same page at the same time changes nothing.
 pub async fn import(tx: &mut EnterpriseTx, account_id: AccountId, facts: &[OrderFacts]) -> Result<Imported> {
+    // A connection keeps the plans of its foreign keys. Made while a table was small they read all of it, for every row of
+    // a page: no harm today, and a second a page once there are a hundred thousand orders.
+    if facts.len() >= WORTH_PLANNING {
+        sqlx::query("DISCARD PLANS").execute(tx.conn()).await?;
+    }
     let fresh = only_unknown(tx, account_id, facts).await?;
     let mut placed = resolve(tx, account_id, facts, fresh).await?;
     placed.sort_by_key(|order| (facts[order.facts].placed_at, facts[order.facts].wb_order_id));

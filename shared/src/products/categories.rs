@@ -81,7 +81,9 @@ pub async fn create(tx: &mut EnterpriseTx, name: &str, parent_id: Option<Categor
     )
     .execute(tx.conn())
     .await
-    .refused_on("categories_name_key", Refusal::CategoryNameTaken, || format!("there is already a «{name}» beside it"))?;
+    .refused_on("categories_name_key", Refusal::CategoryNameTaken, || {
+        format!("there is already a «{name}» beside it")
+    })?;
     let category = show(tx, id).await?;
     audit::created(tx, Action::CategoryCreated, Object::of("category", id), &category).await?;
     Ok(category)
@@ -165,7 +167,8 @@ fn height(tree: &[Category], id: CategoryId) -> i32 {
 
 fn checked_name(name: &str) -> Result<&str> {
     let name = name.trim();
-    if (1..=100).contains(&name.chars().count()) && !name.contains(|letter: char| letter == '/' || letter.is_control()) {
+    if (1..=100).contains(&name.chars().count()) && !name.contains(|letter: char| letter == '/' || letter.is_control())
+    {
         Ok(name)
     } else {
         Err(Error::invalid("name", "must have 1 to 100 characters and no stroke"))

@@ -45,7 +45,6 @@ pub struct Facts {
 
 /// What to change: what is absent stays, and an inner `None` clears.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::option_option, reason = "to leave and to clear are two things")]
 pub struct Change {
     /// 1 to 200 characters.
     pub sku: Option<String>,
@@ -172,7 +171,8 @@ fn photos(urls: &[String]) -> Result<Vec<String>> {
         return Err(Error::invalid("photos", "must be at most 30"));
     }
     for (index, url) in urls.iter().enumerate() {
-        let is_address = url.len() <= 2000 && Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
+        let is_address =
+            url.len() <= 2000 && Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
         if !is_address {
             return Err(Error::invalid(format!("photos.{index}"), "must be an http or https address"));
         }
@@ -208,7 +208,8 @@ mod tests {
 
     #[test]
     fn a_change_leaves_what_it_does_not_name_and_clears_what_it_names_empty() {
-        let change = Change { name: Some(" Кружка синяя ".to_owned()), weight_g: Some(None), ..Change::default() };
+        let change =
+            Change { name: Some(" Кружка синяя ".to_owned()), weight_g: Some(None), ..Change::default() };
         let after = change.applied(&mug(), Owner::People).unwrap();
         assert_eq!((after.name.as_str(), after.weight_g, after.sku.as_str()), ("Кружка синяя", None, "MUG-1"));
         assert_eq!(Change::default().applied(&mug(), Owner::People).unwrap(), mug());

@@ -118,9 +118,8 @@ async fn find_barcode(tx: &mut EnterpriseTx, barcode: &str) -> Result<Option<Pro
 
 /// The products with these barcodes.
 pub async fn by_barcodes(tx: &mut EnterpriseTx, barcodes: &[String]) -> Result<HashMap<String, ProductId>> {
-    let rows =
-        sqlx::query!("SELECT barcode, product_id FROM barcodes WHERE barcode = ANY($1) AND active", barcodes)
-            .fetch_all(tx.conn())
-            .await?;
+    let rows = sqlx::query!("SELECT barcode, product_id FROM barcodes WHERE barcode = ANY($1) AND active", barcodes)
+        .fetch_all(tx.conn())
+        .await?;
     Ok(rows.into_iter().map(|row| (row.barcode, row.product_id)).collect())
 }

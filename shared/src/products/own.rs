@@ -55,7 +55,10 @@ pub async fn change(tx: &mut EnterpriseTx, id: ProductId, change: &Change) -> Re
     let held = hold(tx, id).await?;
     tx.expect(held.version)?;
     if held.is_archived {
-        return Err(Error::refused(Refusal::ProductArchived, format!("{} is archived: restore it first", held.facts.sku)));
+        return Err(Error::refused(
+            Refusal::ProductArchived,
+            format!("{} is archived: restore it first", held.facts.sku),
+        ));
     }
     let before = look::show(tx, id).await?;
     let facts = change.applied(&held.facts, held.owner)?;
@@ -87,7 +90,8 @@ async fn set_barcodes(tx: &mut EnterpriseTx, id: ProductId, held: &Held, barcode
     }
     let gone: Vec<_> = gone.into_iter().map(|(barcode, _)| (id, barcode.clone())).collect();
     let is_there = |barcode: &String| held.barcodes.iter().any(|(there, _)| there == barcode);
-    let new: Vec<_> = barcodes.iter().filter(|barcode| !is_there(barcode)).map(|barcode| (id, barcode.clone())).collect();
+    let new: Vec<_> =
+        barcodes.iter().filter(|barcode| !is_there(barcode)).map(|barcode| (id, barcode.clone())).collect();
     store::remove_barcodes(tx, &gone).await?;
     store::add_barcodes(tx, &new).await
 }
@@ -133,7 +137,9 @@ async fn insert_parts(tx: &mut EnterpriseTx, id: ProductId, parts: &[Part]) -> R
         match there.iter().find(|row| row.id == part.product_id) {
             Some(row) if row.stored => {}
             Some(_) => return Err(not_stored(index)),
-            None => return Err(Error::invalid(format!("components.{index}.productId"), "is no product of the enterprise")),
+            None => {
+                return Err(Error::invalid(format!("components.{index}.productId"), "is no product of the enterprise"));
+            }
         }
     }
     sqlx::query!(

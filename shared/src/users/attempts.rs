@@ -1,9 +1,11 @@
-//! Guesses at secrets: passwords, second factors, resets. From the fifth failure on the next guess has to wait, 1 s, 2 s,
+//! Guesses at secrets: passwords, second factors, the tokens of letters. From the fifth failure on the next guess has to wait, 1 s, 2 s,
 //! 4 s and so on up to 15 minutes; a success forgets the failures.
 //!
 //! An attempt is written down as a failure before anything is compared, so that a thousand guesses at once do not pass
 //! together; [`Attempt::succeeded`] and [`Attempt::withdrawn`] take it back. Postgres is the one place of the counters:
 //! they hold whether Redis is there or not, and without Postgres nobody signs in anyway. Sessions are not touched.
+
+use std::net::IpAddr;
 
 use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
@@ -31,8 +33,12 @@ pub enum Kind {
     Password,
     /// A code of a second factor, or a recovery code.
     SecondFactor,
-    /// A password reset.
+    /// The token of a letter for a new password.
     Reset,
+    /// The token of an invitation.
+    Invitation,
+    /// The token of a letter to a new address of e-mail.
+    EmailChange,
 }
 
 impl Kind {
@@ -41,11 +47,13 @@ impl Kind {
             Self::Password => "password",
             Self::SecondFactor => "second_factor",
             Self::Reset => "reset",
+            Self::Invitation => "invitation",
+            Self::EmailChange => "email_change",
         }
     }
 }
 
-/// Whose secret is being guessed.
+/// Whose secret is being guessed: a person's, or, where a secret is looked for that may be anybody's, from where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject([u8; 32]);
 
@@ -58,6 +66,17 @@ impl From<&Email> for Subject {
 impl From<UserId> for Subject {
     fn from(id: UserId) -> Self {
         Self(Sha256::digest(id.to_string()).into())
+    }
+}
+
+impl From<IpAddr> for Subject {
+    /// Of IPv6 the network, because every client has a whole one.
+    fn from(address: IpAddr) -> Self {
+        let network = match address.to_canonical() {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets()[..8].to_vec(),
+        };
+        Self(Sha256::new().chain_update(b"address:").chain_update(network).finalize().into())
     }
 }
 
@@ -168,4 +187,18 @@ pub async fn allowances(tx: &mut PlatformTx, email: &Email) -> Result<Vec<Uuid>>
         enterprises.push(Uuid::from_u128(share.into()));
     }
     Ok(enterprises)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_counted_by_its_network_where_a_client_has_a_whole_one() {
+        let subject = |text: &str| Subject::from(text.parse::<IpAddr>().expect("an address"));
+        assert_eq!(subject("2001:db8::1"), subject("2001:db8::ffff:2"));
+        assert_ne!(subject("2001:db8::1"), subject("2001:db8:0:1::1"));
+        assert_ne!(subject("192.0.2.1"), subject("192.0.2.2"));
+        assert_eq!(subject("::ffff:192.0.2.1"), subject("192.0.2.1"));
+    }
 }

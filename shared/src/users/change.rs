@@ -24,6 +24,7 @@ pub struct Profile {
 /// Changes a colleague's profile. It belongs to the person, so nobody changes it for somebody of other enterprises, too.
 pub async fn change(tx: &mut EnterpriseTx, id: UserId, profile: &Profile) -> Result<User> {
     let user = lock_other(tx, id).await?;
+    tx.expect(user.version)?;
     let elsewhere = sqlx::query_scalar!(
         r#"SELECT u.system_administrator OR EXISTS (
                SELECT FROM memberships AS m WHERE m.user_id = u.id AND m.enterprise_id <> $2 AND m.status <> 'removed') AS "elsewhere!"
@@ -38,6 +39,10 @@ pub async fn change(tx: &mut EnterpriseTx, id: UserId, profile: &Profile) -> Res
             Refusal::PersonOfSeveralEnterprises,
             format!("{} must change their profile themselves", user.name),
         ));
+    }
+    if profile.email.is_some() {
+        // Whoever changes the address can have the next reset sent to themselves.
+        tx.require_confirmed().await?;
     }
     let name = profile.name.as_deref().map(checked_name).transpose()?;
     let email = profile.email.as_ref().map(Email::as_str);
@@ -56,7 +61,10 @@ pub async fn change(tx: &mut EnterpriseTx, id: UserId, profile: &Profile) -> Res
 /// Changes how colleagues call the acting person.
 pub async fn rename(tx: &mut EnterpriseTx, name: &str) -> Result<User> {
     let id = tx.actor().user_id().ok_or(Error::NotFound("user"))?;
+    let enterprise_id = tx.enterprise_id();
+    rights::hold(tx.conn(), enterprise_id).await?;
     let before = people::show(tx, id).await?;
+    tx.expect(before.version)?;
     sqlx::query!("UPDATE users SET name = $2 WHERE id = $1", id as _, checked_name(name)?).execute(tx.conn()).await?;
     changed(tx, &before).await
 }
@@ -82,7 +90,7 @@ pub async fn remove(tx: &mut EnterpriseTx, id: UserId) -> Result<()> {
     let user = lock_other(tx, id).await?;
     set_status(tx, id, "removed").await?;
     audit::noted(tx, Action::UserRemoved, Object::of("user", id), &user).await?;
-    grants::clear(tx, id).await?;
+    grants::clear(tx.conn(), id).await?;
     sessions::end_in_enterprise(tx, id, EndReason::EndedByAdministrator).await?;
     rights::keep_an_administrator(tx).await
 }
@@ -90,11 +98,14 @@ pub async fn remove(tx: &mut EnterpriseTx, id: UserId) -> Result<()> {
 /// Puts these grants in place of all that the person had, from their next request on.
 pub async fn set_grants(tx: &mut EnterpriseTx, id: UserId, granted: &[Grant]) -> Result<User> {
     let mine = rights::lock(tx, Permission::ManagePeople).await?;
+    tx.require_confirmed().await?;
     let before = check_other(tx, id).await?;
-    let theirs = rights::granted(tx, id).await?.and(grants::sum(tx, granted).await?);
+    tx.expect(before.version)?;
+    let theirs = rights::granted(tx, id).await?.and(grants::sum(tx.conn(), granted).await?);
     rights::check_covers(&mine, &theirs)?;
-    grants::replace(tx, id, granted).await?;
+    let enterprise_id = tx.enterprise_id();
     rights::rights_changed(tx, &[id]).await?;
+    grants::replace(tx.conn(), enterprise_id, id, granted).await?;
     rights::keep_an_administrator(tx).await?;
     changed(tx, &before).await
 }
@@ -124,6 +135,7 @@ async fn check_other(tx: &mut EnterpriseTx, id: UserId) -> Result<User> {
 
 async fn set_status(tx: &mut EnterpriseTx, id: UserId, status: &str) -> Result<()> {
     let enterprise_id = tx.enterprise_id();
+    rights::rights_changed(tx, &[id]).await?;
     sqlx::query!(
         "UPDATE memberships SET status = $3 WHERE enterprise_id = $1 AND user_id = $2",
         enterprise_id as _,
@@ -132,5 +144,5 @@ async fn set_status(tx: &mut EnterpriseTx, id: UserId, status: &str) -> Result<(
     )
     .execute(tx.conn())
     .await?;
-    rights::rights_changed(tx, &[id]).await
+    Ok(())
 }

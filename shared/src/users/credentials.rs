@@ -1,13 +1,14 @@
 //! Passwords as the table keeps them. Hashing is the API's; no transaction is open meanwhile.
 
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::Email;
 use super::sessions::{self, EndReason};
+use super::{Email, letters, trail};
 use crate::access::Origin;
-use crate::audit::{self, Action, INSTALLATION, Object};
+use crate::audit::{self, Action, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::herald::Change;
 use crate::ids::UserId;
@@ -39,21 +40,25 @@ pub async fn acting_person(tx: &mut EnterpriseTx) -> Result<Person> {
 
 /// Keeps the acting person's new password. Their other sessions end; this one goes on, confirmed.
 pub async fn change_password(tx: &mut EnterpriseTx, password_hash: &SecretString) -> Result<()> {
-    let id = tx.actor().user_id().ok_or(Error::NotFound("user"))?;
-    set_password(tx.conn(), id, password_hash).await?;
+    let (id, now) = (tx.actor().user_id().ok_or(Error::NotFound("user"))?, tx.now().await?);
+    set_password(tx.conn(), now, id, password_hash).await?;
     audit::noted(tx, Action::PasswordChanged, Object::of("user", id), &json!({})).await?;
     sessions::note_confirmed(tx).await?;
     sessions::end_others(tx, EndReason::PasswordChanged).await
 }
 
 /// Keeps a person's new password when they have shown that they read our letter. All their sessions end.
-pub(super) async fn reset_password(tx: &mut PlatformTx, id: UserId, password_hash: &SecretString) -> Result<()> {
+pub(super) async fn reset_password(
+    tx: &mut PlatformTx,
+    id: UserId,
+    password_hash: &SecretString,
+    origin: &Origin,
+) -> Result<()> {
     let now = tx.now().await?;
-    set_password(tx.conn(), id, password_hash).await?;
+    set_password(tx.conn(), now, id, password_hash).await?;
     sessions::end(tx.conn(), now, &sessions::Which::all_of(id), EndReason::PasswordChanged).await?;
-    let act = (Action::PasswordChanged, Object::of("user", id));
-    let actor = format!("user:{id}");
-    audit::noted_outside(tx, INSTALLATION, &actor, &Origin::default(), act, &json!({ "by": "letter" })).await?;
+    let act = || (Action::PasswordChanged, Object::of("user", id));
+    trail::of_person(tx, id, &format!("user:{id}"), origin, act, &json!({ "by": "letter" })).await?;
     tx.announce(Change::User(id));
     Ok(())
 }
@@ -71,11 +76,17 @@ pub async fn keep_rehashed(tx: &mut PlatformTx, person: &Person, password_hash: 
     Ok(())
 }
 
-async fn set_password(conn: &mut PgConnection, id: UserId, password_hash: &SecretString) -> Result<()> {
+/// A new address that was asked for under the old password is not taken any more.
+async fn set_password(
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+    id: UserId,
+    password_hash: &SecretString,
+) -> Result<()> {
     sqlx::query!("UPDATE users SET password_hash = $2 WHERE id = $1", id as _, password_hash.expose_secret())
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
-    Ok(())
+    letters::withdraw_email_changes(conn, now, id).await
 }
 
 async fn person(conn: &mut PgConnection, id: Option<UserId>, email: Option<&str>) -> Result<Option<Person>> {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 
 use crate::access::{Grants, Permission, Reach, Role, known};
 use crate::db::EnterpriseTx;
-use crate::error::RefusedOn;
-use crate::ids::{GrantId, RoleId, UserId, WarehouseId};
-use crate::{Error, Refusal, Result};
+use crate::ids::{EnterpriseId, GrantId, RoleId, UserId, WarehouseId};
+use crate::{Error, Result};
 
 /// What kind of reach a grant has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -26,7 +26,7 @@ pub enum ReachKind {
 }
 
 /// Which role is granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum GrantedRole {
     /// A built-in one.
@@ -36,7 +36,7 @@ pub enum GrantedRole {
 }
 
 /// A role with a reach: to be granted, or as it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
     /// Which role.
@@ -80,36 +80,89 @@ impl Grant {
     }
 }
 
-/// What grants would permit in all. Fails for a role that the enterprise does not have.
-pub(super) async fn sum(tx: &mut EnterpriseTx, grants: &[Grant]) -> Result<Grants> {
+/// What grants would permit in all. Fails for a role or a warehouse that the enterprise does not have.
+pub(super) async fn sum(conn: &mut PgConnection, grants: &[Grant]) -> Result<Grants> {
     if grants.is_empty() || grants.len() > MAX_GRANTS {
         return Err(Error::invalid("grants", format!("must be 1 to {MAX_GRANTS}")));
     }
-    let mut sum = Grants::default();
     for (index, grant) in grants.iter().enumerate() {
         grant.check(index)?;
+    }
+    match gone(conn, grants).await? {
+        Some(Gone::Role { grant }) => {
+            return Err(Error::invalid(format!("grants.{grant}.roleId"), "is no role of the enterprise"));
+        }
+        Some(Gone::Warehouse { grant }) => {
+            let field = format!("grants.{grant}.warehouseIds");
+            return Err(Error::invalid(field, "names a warehouse that is not there"));
+        }
+        None => {}
+    }
+    let mut sum = Grants::default();
+    for grant in grants {
         let permissions = match grant.role {
             GrantedRole::BuiltIn(role) => role.permissions(),
-            GrantedRole::Own(id) => permissions_of(tx, id)
-                .await?
-                .ok_or_else(|| Error::invalid(format!("grants.{index}.roleId"), "is no role of the enterprise"))?,
+            GrantedRole::Own(id) => permissions_of(conn, id).await?,
         };
         sum = sum.and(Grants::of(&permissions, &grant.reach()));
     }
     Ok(sum)
 }
 
-async fn permissions_of(tx: &mut EnterpriseTx, id: RoleId) -> Result<Option<Vec<Permission>>> {
-    let codes =
-        sqlx::query_scalar!("SELECT permissions FROM roles WHERE id = $1", id as _).fetch_optional(tx.conn()).await?;
-    Ok(codes.map(|codes| known(&codes)))
+/// What a grant names that the enterprise does not have, or not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gone {
+    /// The role of the grant at this place.
+    Role { grant: usize },
+    /// A warehouse of the grant at this place.
+    Warehouse { grant: usize },
 }
 
-/// Puts these grants in place of all that the person had.
-pub(super) async fn replace(tx: &mut EnterpriseTx, user_id: UserId, grants: &[Grant]) -> Result<()> {
-    clear(tx, user_id).await?;
-    let enterprise_id = tx.enterprise_id();
+/// The first thing that grants name and that is not there. What is there stays until the transaction ends.
+pub(super) async fn gone(conn: &mut PgConnection, grants: &[Grant]) -> Result<Option<Gone>> {
     for (index, grant) in grants.iter().enumerate() {
+        if let GrantedRole::Own(id) = grant.role {
+            let there = sqlx::query_scalar!("SELECT id FROM roles WHERE id = $1 FOR KEY SHARE", id as _)
+                .fetch_optional(&mut *conn)
+                .await?;
+            if there.is_none() {
+                return Ok(Some(Gone::Role { grant: index }));
+            }
+        }
+        let named: Vec<_> = grant.warehouses.iter().map(|id| id.0).collect();
+        let there =
+            sqlx::query_scalar!("SELECT id FROM warehouses WHERE id = ANY($1) ORDER BY id FOR KEY SHARE", &named)
+                .fetch_all(&mut *conn)
+                .await?;
+        if there.len() < named.len() {
+            return Ok(Some(Gone::Warehouse { grant: index }));
+        }
+    }
+    Ok(None)
+}
+
+async fn permissions_of(conn: &mut PgConnection, id: RoleId) -> Result<Vec<Permission>> {
+    let codes = sqlx::query_scalar!("SELECT permissions FROM roles WHERE id = $1", id as _).fetch_one(conn).await?;
+    Ok(known(&codes))
+}
+
+/// Puts these grants, which were summed up before, in place of all that the person had.
+pub(super) async fn replace(
+    conn: &mut PgConnection,
+    enterprise_id: EnterpriseId,
+    user_id: UserId,
+    grants: &[Grant],
+) -> Result<()> {
+    clear(conn, user_id).await?;
+    // What a person may do is part of what two people may edit: the membership counts it.
+    sqlx::query!(
+        "UPDATE memberships SET version = version + 1 WHERE enterprise_id = $1 AND user_id = $2",
+        enterprise_id as _,
+        user_id as _,
+    )
+    .execute(&mut *conn)
+    .await?;
+    for grant in grants {
         let id = GrantId::new();
         let (role, role_id) = match grant.role {
             GrantedRole::BuiltIn(role) => (Some(role), None),
@@ -124,7 +177,7 @@ pub(super) async fn replace(tx: &mut EnterpriseTx, user_id: UserId, grants: &[Gr
             role_id as _,
             grant.reach as ReachKind,
         )
-        .execute(tx.conn())
+        .execute(&mut *conn)
         .await?;
         sqlx::query!(
             "INSERT INTO grant_warehouses (enterprise_id, grant_id, warehouse_id) SELECT $1, $2, w.id FROM unnest($3::uuid[]) AS w (id)",
@@ -132,22 +185,15 @@ pub(super) async fn replace(tx: &mut EnterpriseTx, user_id: UserId, grants: &[Gr
             id as _,
             &grant.warehouses.iter().map(|id| id.0).collect::<Vec<_>>(),
         )
-        .execute(tx.conn())
-        .await
-        .refused_on("grant_warehouses_warehouse_fkey", Refusal::RightsExceedOwn, String::new)
-        .map_err(|error| match error {
-            Error::Refused { .. } => {
-                Error::invalid(format!("grants.{index}.warehouseIds"), "names a warehouse that is not there")
-            }
-            other => other,
-        })?;
+        .execute(&mut *conn)
+        .await?;
     }
     Ok(())
 }
 
 /// Takes all that the person had.
-pub(super) async fn clear(tx: &mut EnterpriseTx, user_id: UserId) -> Result<()> {
-    sqlx::query!("DELETE FROM grants WHERE user_id = $1", user_id as _).execute(tx.conn()).await?;
+pub(super) async fn clear(conn: &mut PgConnection, user_id: UserId) -> Result<()> {
+    sqlx::query!("DELETE FROM grants WHERE user_id = $1", user_id as _).execute(conn).await?;
     Ok(())
 }
 

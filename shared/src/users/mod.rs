@@ -21,12 +21,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
 use crate::ids::{RoleId, UserId, WarehouseId};
+use crate::versions::Version;
 use crate::{Error, Result};
 
 pub use change::{Profile, activate, change, deactivate, remove, rename, set_grants};
 pub use grants::{Grant, GrantedRole, MAX_GRANTS, ReachKind};
 pub use people::{acting, create, create_first, create_system_administrator, get, list, of_installation};
-pub(crate) use rights::{check_covers, effective, lock, rights_changed_in};
+pub(crate) use rights::{check_covers, effective, hold, lock, rights_changed_in};
 pub use rights::{operator, recognise};
 
 /// Whether a person may work in an enterprise.
@@ -87,6 +88,8 @@ pub struct User {
     pub grants: Vec<Grant>,
     /// Since when they belong to it.
     pub created_at: DateTime<Utc>,
+    /// How often what the enterprise sees of them was changed.
+    pub version: Version,
 }
 
 /// A person to take into an enterprise. Who has the address already keeps their name and password.

@@ -6,12 +6,13 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{Email, Grant, NewUser, User, UserFilter, UserStatus, checked_name, grants, rights};
-use crate::access::{Operator, Origin, Permission, Role};
+use crate::access::{Grants, Permission, Role};
 use crate::audit::{self, Action, Object};
-use crate::db::{EnterpriseTx, PlatformTx};
+use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
-use crate::ids::{EnterpriseId, GrantId, UserId};
+use crate::ids::{EnterpriseId, UserId};
 use crate::page::{Page, PageQuery};
+use crate::versions::Version;
 use crate::{Error, Refusal, Result};
 
 /// A person of the enterprise.
@@ -33,63 +34,56 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &UserFilter, query: &PageQuery)
     Ok(query.page(rows, |row| row.id))
 }
 
-/// Takes a person into the enterprise: somebody new, or somebody whom the installation knows from another one.
+/// Takes a person into the enterprise: somebody new, or somebody whom the installation knows from another one. Making
+/// somebody an administrator takes a recent proof of who asks for it.
 pub async fn create(tx: &mut EnterpriseTx, new: &NewUser) -> Result<User> {
     let mine = rights::lock(tx, Permission::ManagePeople).await?;
-    rights::check_covers(&mine, &grants::sum(tx, &new.grants).await?)?;
+    check_may_give(tx, &mine, &new.grants).await?;
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
     let id = find_or_insert(tx.conn(), new, now).await?;
-    join(tx.conn(), enterprise_id, id, now).await?;
-    grants::replace(tx, id, &new.grants).await?;
     rights::rights_changed(tx, &[id]).await?;
+    join(tx.conn(), enterprise_id, id, now).await?;
+    grants::replace(tx.conn(), enterprise_id, id, &new.grants).await?;
     let user = show(tx, id).await?;
     audit::created(tx, Action::UserCreated, Object::of("user", id), &user).await?;
     Ok(user)
 }
 
-/// Takes the first administrator into an enterprise that was just founded.
-pub async fn create_first(tx: &mut PlatformTx, enterprise_id: EnterpriseId, new: &NewUser) -> Result<UserId> {
-    let now = tx.now().await?;
-    let id = find_or_insert(tx.conn(), new, now).await?;
-    join_as(tx, enterprise_id, id, Role::Administrator).await?;
-    let act = (Action::UserCreated, Object::of("user", id));
-    let facts = json!({ "email": new.email.as_str(), "name": new.name, "role": Role::Administrator });
-    audit::noted_outside(tx, enterprise_id, "platform", &Origin::default(), act, &facts).await?;
-    Ok(id)
+/// Refuses grants to somebody new that the acting one, who may this much, does not have; administrative ones also without
+/// a recent proof of who asks.
+pub(super) async fn check_may_give(tx: &mut EnterpriseTx, mine: &Grants, granted: &[Grant]) -> Result<()> {
+    let theirs = grants::sum(tx.conn(), granted).await?;
+    rights::check_covers(mine, &theirs)?;
+    if theirs.are_administrative() { tx.require_confirmed().await } else { Ok(()) }
 }
 
-/// Makes a person who is not acting yet a member, with one built-in role all over the enterprise.
-pub(super) async fn join_as(
-    tx: &mut PlatformTx,
-    enterprise_id: EnterpriseId,
-    user_id: UserId,
-    role: Role,
-) -> Result<()> {
-    let now = tx.now().await?;
+/// Takes the first administrator into an enterprise that was just founded.
+pub async fn create_first(tx: &mut EnterpriseTx, enterprise_id: EnterpriseId, new: &NewUser) -> Result<UserId> {
+    tx.actor().require_operator()?;
+    let (own, now) = (tx.enterprise_id(), tx.now().await?);
+    let id = find_or_insert(tx.conn(), new, now).await?;
     tx.enter(enterprise_id).await?;
-    join(tx.conn(), enterprise_id, user_id, now).await?;
-    sqlx::query!(
-        "INSERT INTO grants (enterprise_id, id, user_id, role, reach) VALUES ($1, $2, $3, $4, 'enterprise')",
-        enterprise_id as _,
-        GrantId::new() as _,
-        user_id as _,
-        role as Role,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
+    join(tx.conn(), enterprise_id, id, now).await?;
+    grants::replace(tx.conn(), enterprise_id, id, &new.grants).await?;
+    tx.enter(own).await?;
+    let facts = json!({ "email": new.email.as_str(), "name": new.name, "grants": new.grants });
+    audit::noted_in(tx, enterprise_id, (Action::UserCreated, Object::of("user", id)), &facts).await?;
+    Ok(id)
 }
 
 /// Takes somebody new into the installation to run it.
 pub async fn create_system_administrator(
-    tx: &mut PlatformTx,
+    tx: &mut EnterpriseTx,
     email: &Email,
     name: &str,
     password_hash: &SecretString,
 ) -> Result<UserId> {
+    tx.actor().require_operator()?;
     let now = tx.now().await?;
     let id = insert(tx.conn(), email, name, password_hash, now).await?;
     sqlx::query!("UPDATE users SET system_administrator = true WHERE id = $1", id as _).execute(tx.conn()).await?;
+    let facts = json!({ "email": email.as_str(), "name": name, "systemAdministrator": true });
+    audit::noted(tx, Action::UserCreated, Object::of("user", id), &facts).await?;
     Ok(id)
 }
 
@@ -102,14 +96,15 @@ pub async fn acting(tx: &mut EnterpriseTx) -> Result<Option<User>> {
 }
 
 /// One who runs the installation, to whom nothing is granted in any enterprise by that.
-pub async fn of_installation(tx: &mut PlatformTx, operator: Operator) -> Result<User> {
-    let row =
-        sqlx::query!("SELECT id, email, name, status, created_at FROM users WHERE id = $1", operator.user_id() as _)
-            .fetch_optional(tx.conn())
-            .await?
-            .ok_or(Error::NotFound("user"))?;
-    let (email, name, created_at) = (row.email, row.name, row.created_at);
-    Ok(User { id: row.id, email, name, status: row.status, grants: Vec::new(), created_at })
+pub async fn of_installation(tx: &mut EnterpriseTx) -> Result<User> {
+    tx.actor().require_operator()?;
+    let id = tx.actor().user_id();
+    let row = sqlx::query!("SELECT id, email, name, status, created_at, version FROM users WHERE id = $1", id as _)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(Error::NotFound("user"))?;
+    let (email, name, created_at, version) = (row.email, row.name, row.created_at, row.version);
+    Ok(User { id: row.id, email, name, status: row.status, grants: Vec::new(), created_at, version })
 }
 
 pub(super) async fn find_or_insert(conn: &mut PgConnection, new: &NewUser, now: DateTime<Utc>) -> Result<UserId> {
@@ -176,6 +171,7 @@ struct Member {
     name: String,
     status: UserStatus,
     created_at: DateTime<Utc>,
+    version: Version,
 }
 
 async fn members(
@@ -192,7 +188,7 @@ async fn members(
         .map(|text| format!("%{}%", text.trim().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
     let rows = sqlx::query_as!(
         Member,
-        r#"SELECT u.id, u.email, u.name, m.created_at,
+        r#"SELECT u.id, u.email, u.name, m.created_at, m.version,
                   CASE WHEN u.status = 'active' THEN m.status ELSE u.status END AS "status!: UserStatus"
            FROM memberships AS m JOIN users AS u ON u.id = m.user_id
            WHERE m.enterprise_id = $1 AND m.status <> 'removed'
@@ -222,9 +218,9 @@ async fn members(
     .await?;
     let people: Vec<_> = rows.iter().map(|row| row.id).collect();
     let mut granted = grants::of(tx, &people).await?;
-    let user = |Member { id, email, name, status, created_at }| {
+    let user = |Member { id, email, name, status, created_at, version }| {
         let grants: Vec<Grant> = granted.remove(&id).unwrap_or_default();
-        User { id, email, name, status, grants, created_at }
+        User { id, email, name, status, grants, created_at, version }
     };
     Ok(rows.into_iter().map(user).collect())
 }

@@ -53,14 +53,29 @@ pub(crate) async fn effective(tx: &mut EnterpriseTx, user_id: UserId) -> Result<
 pub(crate) async fn lock(tx: &mut EnterpriseTx, permission: Permission) -> Result<Grants> {
     tx.require_everywhere(permission)?;
     let enterprise_id = tx.enterprise_id();
-    sqlx::query!("SELECT id FROM enterprises WHERE id = $1 FOR NO KEY UPDATE", enterprise_id as _)
-        .fetch_one(tx.conn())
-        .await?;
+    hold(tx.conn(), enterprise_id).await?;
     let grants = match tx.actor().user_id() {
         Some(id) => effective(tx, id).await?.unwrap_or_default(),
         None => tx.actor().grants().cloned().unwrap_or_else(|| Grants::of(Permission::ALL, &Reach::Everywhere)),
     };
     if grants.reach(permission).is_everywhere() { Ok(grants) } else { Err(Error::Forbidden(permission.code())) }
+}
+
+/// Has changes of rights in the enterprise wait until the transaction ends.
+pub(crate) async fn hold(conn: &mut PgConnection, enterprise_id: EnterpriseId) -> Result<()> {
+    sqlx::query!("SELECT id FROM enterprises WHERE id = $1 FOR NO KEY UPDATE", enterprise_id as _)
+        .fetch_one(conn)
+        .await?;
+    Ok(())
+}
+
+/// What an active person may do in an enterprise that the transaction has entered; absent if they may not even be there.
+pub(super) async fn of_active(
+    conn: &mut PgConnection,
+    enterprise_id: EnterpriseId,
+    user_id: UserId,
+) -> Result<Option<Grants>> {
+    load(conn, enterprise_id, user_id, Whom::Active).await
 }
 
 /// Nobody grants, changes or takes away what they lack.
@@ -69,7 +84,8 @@ pub(crate) fn check_covers(mine: &Grants, others: &Grants) -> Result<()> {
     Err(Error::refused(Refusal::RightsExceedOwn, format!("you lack {}, or lack it that far", lacking.code())))
 }
 
-/// Announces that what these people may do has changed: what was remembered of it is stale once this is committed.
+/// Announces that what these people may do has changed: what was remembered of it is stale once this is committed. Before
+/// their memberships are touched: everybody who locks both locks people first.
 pub(crate) async fn rights_changed(tx: &mut EnterpriseTx, people: &[UserId]) -> Result<()> {
     for id in people {
         tx.announce(Change::User(*id));
@@ -77,8 +93,14 @@ pub(crate) async fn rights_changed(tx: &mut EnterpriseTx, people: &[UserId]) -> 
     bump(tx.conn(), people).await
 }
 
+/// The same for somebody who is not acting.
+pub(super) async fn rights_changed_of(tx: &mut PlatformTx, user_id: UserId) -> Result<()> {
+    tx.announce(Change::User(user_id));
+    bump(tx.conn(), &[user_id]).await
+}
+
 /// The same for everybody of an enterprise.
-pub(crate) async fn rights_changed_in(tx: &mut PlatformTx, enterprise_id: EnterpriseId) -> Result<()> {
+pub(crate) async fn rights_changed_in(tx: &mut EnterpriseTx, enterprise_id: EnterpriseId) -> Result<()> {
     let people = sqlx::query_scalar!("SELECT user_id FROM memberships WHERE enterprise_id = $1", enterprise_id as _)
         .fetch_all(tx.conn())
         .await?;
@@ -98,21 +120,25 @@ async fn bump(conn: &mut PgConnection, people: &[UserId]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses if nobody would be left who administers the whole enterprise.
-pub(super) async fn keep_an_administrator(tx: &mut EnterpriseTx) -> Result<()> {
-    let enterprise_id = tx.enterprise_id();
-    let left = sqlx::query_scalar!(
+/// Whether anybody administers the whole enterprise, which the transaction has entered.
+pub(super) async fn has_administrator(conn: &mut PgConnection, enterprise_id: EnterpriseId) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (
                SELECT FROM grants AS g
                JOIN memberships AS m ON m.enterprise_id = g.enterprise_id AND m.user_id = g.user_id
                JOIN users AS u ON u.id = g.user_id
                WHERE g.enterprise_id = $1 AND g.role = 'administrator' AND g.reach = 'enterprise'
-                 AND m.status = 'active' AND u.status = 'active') AS "left!""#,
+                 AND m.status = 'active' AND u.status = 'active') AS "there!""#,
         enterprise_id as _
     )
-    .fetch_one(tx.conn())
-    .await?;
-    if left {
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Refuses if nobody would be left who administers the whole enterprise.
+pub(super) async fn keep_an_administrator(tx: &mut EnterpriseTx) -> Result<()> {
+    let enterprise_id = tx.enterprise_id();
+    if has_administrator(tx.conn(), enterprise_id).await? {
         return Ok(());
     }
     Err(Error::refused(Refusal::LastAdministrator, "make somebody else an administrator of the whole enterprise first"))

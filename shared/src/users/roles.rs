@@ -9,6 +9,7 @@ use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::{RoleId, UserId};
+use crate::versions::Version;
 use crate::{Error, Refusal, Result};
 
 /// A role of the enterprise's own.
@@ -29,6 +30,8 @@ pub struct OwnRole {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub changed_at: DateTime<Utc>,
+    /// How often.
+    pub version: Version,
 }
 
 /// A role to be, or what it should become.
@@ -103,7 +106,9 @@ pub async fn create(tx: &mut EnterpriseTx, draft: &RoleDraft) -> Result<OwnRole>
 /// Changes a role, and with it what everybody may who has it.
 pub async fn change(tx: &mut EnterpriseTx, id: RoleId, draft: &RoleDraft) -> Result<OwnRole> {
     let mine = rights::lock(tx, Permission::ManageRoles).await?;
+    tx.require_confirmed().await?;
     let role = one(tx, id).await?;
+    tx.expect(role.version)?;
     let (name, permissions) = draft.checked()?;
     rights::check_covers(&mine, &draft.grants().and(Grants::of(&role.permissions, &Reach::Everywhere)))?;
     let now = tx.now().await?;
@@ -146,6 +151,7 @@ struct Row {
     people: i64,
     created_at: DateTime<Utc>,
     changed_at: DateTime<Utc>,
+    version: Version,
 }
 
 async fn holders(tx: &mut EnterpriseTx, id: RoleId) -> Result<Vec<UserId>> {
@@ -161,7 +167,7 @@ async fn one(tx: &mut EnterpriseTx, id: RoleId) -> Result<OwnRole> {
 async fn show(tx: &mut EnterpriseTx, id: Option<RoleId>) -> Result<Vec<OwnRole>> {
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT r.id, r.name, r.description, r.permissions, r.created_at, r.changed_at,
+        r#"SELECT r.id, r.name, r.description, r.permissions, r.created_at, r.changed_at, r.version,
                   (SELECT count(DISTINCT g.user_id) FROM grants AS g WHERE g.role_id = r.id) AS "people!"
            FROM roles AS r WHERE $1::uuid IS NULL OR r.id = $1 ORDER BY r.name"#,
         id as _
@@ -176,6 +182,7 @@ async fn show(tx: &mut EnterpriseTx, id: Option<RoleId>) -> Result<Vec<OwnRole>>
         people: row.people,
         created_at: row.created_at,
         changed_at: row.changed_at,
+        version: row.version,
     };
     Ok(rows.into_iter().map(role).collect())
 }

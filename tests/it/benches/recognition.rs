@@ -1,7 +1,7 @@
 //! What it costs to ask who is asking and to keep enterprises apart: `GET /products?limit=50` through the whole front door,
 //! against the same handler without session check and row security, taking turns in one run.
 //!
-//! `cargo bench -p it --bench recognition`
+//! `cargo wb bench --only recognition`
 
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded for people")]
 
@@ -92,7 +92,8 @@ async fn main() -> Result<()> {
     );
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = format!("http://{}", listener.local_addr()?);
-    let door = Door::default();
+    let rates = stack::programs::UNHINDERED.parse().map_err(anyhow::Error::msg)?;
+    let door = Door { rates, ..Door::default() };
     let rates = Rates::connect(&door.rates, &SecretString::from(app.redis_url()));
     let routes =
         api::edge::around(Route::new().nest("/", bare).data(db), Edge { routes: Routes::default(), door, rates });
@@ -107,12 +108,8 @@ async fn main() -> Result<()> {
         door += turn(&clients).await?;
     }
     let (door, bare) = (door / TURNS as f64, bare / TURNS as f64);
-    let held = if door / bare >= PROMISE { "held" } else { "NOT HELD" };
-    writeln!(
-        std::io::stderr(),
-        "GET /products?limit=50: {door:.0}/s with session check and row security, {bare:.0}/s without: {:.0} % (promise ≥ 70 %): {held}",
-        door / bare * 100.0
-    )?;
+    writeln!(std::io::stdout(), "{door:.0} answers/s, without {bare:.0}: ratio {:.2}", door / bare)?;
+    ensure!(door / bare >= PROMISE, "less than {PROMISE}");
     Ok(())
 }
 

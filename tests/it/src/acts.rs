@@ -2,6 +2,7 @@
 //! example here.
 
 use anyhow::{Context, Result};
+use api::needs::Needs;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::accounts::WatchTokens;
@@ -9,8 +10,9 @@ use stack::Client;
 use stack::client::text;
 use wildberries::{ALL_CATEGORIES, TokenKind, TokenSpec};
 
+use crate::PASSWORD;
 use crate::Shop;
-use crate::people::{Person, Reach, grant};
+use crate::people::{Person, Reach, address, enterprise_of, grant};
 
 /// A request that will succeed once.
 #[derive(Clone, Debug)]
@@ -52,12 +54,23 @@ pub fn changing_operations() -> Vec<String> {
         .collect()
 }
 
+/// Who asks for an operation: the shop's administrator, or somebody who runs the installation.
+pub async fn asker(shop: &Shop<'_>, operation: &str) -> Result<Client> {
+    if is_of_the_installation(operation) { shop.app.system_administrator().await } else { Ok(shop.client.clone()) }
+}
+
+/// Whether an operation is one of those who run the installation.
+pub fn is_of_the_installation(operation: &str) -> bool {
+    Needs::of(operation) == Some(Needs::System)
+}
+
 /// Arranges what the operation needs, and asks for it; absent when nobody wrote an example.
 #[expect(clippy::too_many_lines, reason = "a table: one arm per operation")]
 pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
     let name = format!("Пример {}", shared::ids::JobId::new());
     Ok(Some(match operation {
         "acknowledge_alarm" => Act::post(format!("/alarms/{}/acknowledge", alarm(shop).await?), None),
+        "activate_enterprise" => Act::post(format!("/enterprises/{}/activate", enterprise(shop, &name).await?), None),
         "activate_user" => {
             let id = somebody(shop).await?.id;
             shop.client.post(&format!("/users/{id}/deactivate"), json!({})).await?;
@@ -99,6 +112,10 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::post("/wildberries/accounts", json!({ "name": "Второй", "token": token }))
         }
         "create_category" => Act::post("/categories", json!({ "name": name })),
+        "create_enterprise" => {
+            let administrator = json!({ "email": address(), "name": name, "password": PASSWORD });
+            Act::post("/enterprises", json!({ "name": name, "administrator": administrator }))
+        }
         "create_print_job" => {
             let (request, _) = shop.picked(1).await?;
             shop.supply(&request).await?;
@@ -108,7 +125,9 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let printer = json!({ "name": name, "host": "10.1.2.3", "port": 9100, "dpi": 203, "labelWidthMm": 58, "labelHeightMm": 40 });
             Act::post("/printers", printer)
         }
-        "create_product" => Act::post("/products", json!({ "sku": name, "name": name, "barcodes": [name.replace(' ', "-")] })),
+        "create_product" => {
+            Act::post("/products", json!({ "sku": name, "name": name, "barcodes": [name.replace(' ', "-")] }))
+        }
         "create_product_import" => Act::post("/product-imports?fileName=price.csv", json!(file_of(&name))),
         "create_request" => {
             let number = shop.reserved(1).await?[0];
@@ -153,6 +172,12 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::delete(format!("{path}/{}", session(&shop.client, &path).await?))
         }
         "end_user_sessions" => Act::delete(format!("/users/{}/sessions", somebody(shop).await?.id)),
+        "invite_administrator" => {
+            let system = shop.app.system_administrator().await?;
+            let empty = text(&system.post("/enterprises", json!({ "name": name })).await?, "id")?;
+            let body = json!({ "email": address(), "name": name });
+            Act::post(format!("/enterprises/{empty}/administrator-invitations"), body)
+        }
         "link_warehouse" => {
             let own = text(&shop.client.post("/warehouses", json!({ "name": name })).await?, "id")?;
             let theirs = shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].clone();
@@ -221,6 +246,7 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::put(format!("/users/{}/grants", somebody(shop).await?.id), grants)
         }
         "start_sync" => Act::post("/sync-runs", json!({ "accountId": shop.account, "kind": "warehouses" })),
+        "suspend_enterprise" => Act::post(format!("/enterprises/{}/suspend", enterprise(shop, &name).await?), None),
         "undo_product_import" => {
             let id = import(shop).await?;
             for step in ["check", "commit"] {
@@ -233,6 +259,11 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
     }))
 }
 
+/// Another enterprise than the shop's.
+async fn enterprise(shop: &Shop<'_>, name: &str) -> Result<String> {
+    enterprise_of(&shop.app.enterprise(name).await?).await
+}
+
 /// A colleague who is signed in.
 async fn somebody(shop: &Shop<'_>) -> Result<Person> {
     shop.app.person(&shop.client, "picker", Reach::Enterprise).await
@@ -243,7 +274,7 @@ fn role_of(name: &str) -> Value {
 }
 
 /// An own item that nothing uses.
-async fn product(shop: &Shop<'_>) -> Result<String> {
+pub(crate) async fn product(shop: &Shop<'_>) -> Result<String> {
     let sku = format!("Свой {}", shared::ids::JobId::new());
     text(&shop.client.post("/products", json!({ "sku": sku, "name": "Свой товар" })).await?, "id")
 }
@@ -260,7 +291,7 @@ async fn import(shop: &Shop<'_>) -> Result<String> {
 }
 
 /// A category in which nothing lies.
-async fn category(shop: &Shop<'_>) -> Result<String> {
+pub(crate) async fn category(shop: &Shop<'_>) -> Result<String> {
     let name = format!("Категория {}", shared::ids::JobId::new());
     text(&shop.client.post("/categories", json!({ "name": name })).await?, "id")
 }

@@ -5,6 +5,7 @@ mod acts;
 pub mod answers;
 pub mod engine;
 mod mail;
+pub mod matrix;
 pub mod people;
 mod shop;
 
@@ -30,7 +31,7 @@ use wildberries::{Limits, Simulator, TokenSpec};
 use worker::printing::transport::{AllowList, Timeouts};
 use worker::{Ctx, Ran};
 
-pub use acts::{Act, changing_operations, example};
+pub use acts::{Act, asker, changing_operations, example, is_of_the_installation};
 pub use mail::{Letter, MailServer, token_of};
 pub use people::{Person, Reach, grant};
 pub use shop::Shop;

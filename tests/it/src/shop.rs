@@ -9,6 +9,7 @@ use wildberries::{OrderSpec, Seller, TokenSpec};
 use crate::TestApp;
 
 /// An enterprise whose seller account is connected, with its catalogue, a linked warehouse of four cells and a printer.
+#[derive(Clone)]
 pub struct Shop<'a> {
     /// The world it is in.
     pub app: &'a TestApp,

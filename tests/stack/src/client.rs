@@ -32,6 +32,17 @@ impl Answer {
     }
 }
 
+/// An answer as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// Its status.
+    pub status: u16,
+    /// Its headers, by name.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
 /// A signed-in client.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -108,6 +119,33 @@ impl Client {
         let (status, headers) = (response.status().as_u16(), format!("{:?}", response.headers()));
         let body = response.bytes().await.with_context(asked)?;
         Ok((status, format!("{headers}\n{}", String::from_utf8_lossy(&body))))
+    }
+
+    /// Asks under this request id and takes any answer byte for byte.
+    pub async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        request_id: &str,
+    ) -> anyhow::Result<Exchange> {
+        let asked = || format!("{method} {path}");
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
+        request = request.header("X-Request-Id", request_id);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.with_context(asked)?;
+        let told = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let (status, mut headers) =
+            (response.status().as_u16(), response.headers().iter().map(told).collect::<Vec<_>>());
+        headers.sort();
+        Ok(Exchange { status, headers, body: response.bytes().await.with_context(asked)?.to_vec() })
     }
 
     async fn succeed(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use stack::{
-    Durability, Options, Role, ServerOptions, Servers, Stack, Steps, bench, chaos, demo, prepare, sessions,
+    Durability, Options, Role, ServerOptions, Servers, Stack, Steps, bench, chaos, demo, prepare, schemathesis,
     signals::Interruption, suite,
 };
 
@@ -40,13 +40,25 @@ enum Command {
         /// Only these figures
         #[arg(long, value_delimiter = ',')]
         only: Vec<bench::Figures>,
-        /// The cost of audit entries alone
-        #[arg(long)]
-        audit: bool,
     },
     /// Breaks things on purpose while the main job is walked
     #[command(subcommand)]
     Chaos(Chaos),
+    /// Asks the API whatever its document allows and much that it forbids, as every kind of caller
+    Schemathesis {
+        /// Only as these
+        #[arg(long = "role", value_delimiter = ',')]
+        roles: Vec<schemathesis::Role>,
+        /// Generated requests for each operation, beside those that the document's bounds dictate; 10, with --short 3
+        #[arg(long)]
+        examples: Option<u32>,
+        /// Repeats a run
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Asks most callers only what is generated; nobody walks from one operation to the next
+        #[arg(long)]
+        short: bool,
+    },
     /// Starts Postgres and Redis alone and waits for Ctrl-C
     Servers {
         /// Flushes everything, as in production
@@ -151,16 +163,18 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Test { arguments } => return suite::run(&arguments).await.map(ExitCode::from),
         Command::Demo { once, place } => until_asked(demonstrate(place.options(), once, &mut steps)).await,
-        Command::Bench { audit: true, .. } => until_asked(Box::pin(bench::audit(&mut steps))).await,
-        Command::Bench { short, only, audit: false } => {
-            until_asked(Box::pin(bench::run(short, &only, &mut steps))).await
-        }
+        Command::Bench { short, only } => until_asked(Box::pin(bench::run(short, &only, &mut steps))).await,
         Command::Chaos(Chaos::Walk { rounds, seed }) => {
             until_asked(Box::pin(chaos::walk(rounds, seed, &mut steps))).await
         }
-        Command::Chaos(Chaos::Sessions { rounds }) => until_asked(Box::pin(sessions::run(rounds, &mut steps))).await,
+        Command::Chaos(Chaos::Sessions { rounds }) => until_asked(Box::pin(chaos::sessions(rounds, &mut steps))).await,
         Command::Chaos(Chaos::Idempotency { rounds, seed }) => {
             until_asked(Box::pin(chaos::idempotency(rounds, seed, &mut steps))).await
+        }
+        Command::Schemathesis { roles, examples, seed, short } => {
+            let examples = examples.unwrap_or(if short { 3 } else { 10 });
+            let asked = schemathesis::Asked { roles, examples, seed, short };
+            until_asked(Box::pin(schemathesis::run(asked, &mut steps))).await
         }
         Command::Up(place) => until_asked(stand(place.options(), &mut steps)).await,
         Command::Servers { durable } => until_asked(serve(durable, &mut steps)).await,

@@ -167,10 +167,8 @@ impl Stack {
         // With kept data the enterprise may be there from an earlier run.
         let created = kept.join("enterprise");
         if !created.exists() {
-            let arguments =
-                ["admin", "create-enterprise", "--name", &options.enterprise, "--email", &administrator.email];
-            let create = bench.recipe("create-enterprise", "api", &arguments, environment.database_url.clone());
-            let create = async { create.run(&format!("{}\n", administrator.password)).await };
+            let Person { email, password } = &administrator;
+            let create = bench.create_enterprise(&environment.database_url, &options.enterprise, email, password);
             steps.step("Create the first enterprise", create).await?;
             fs::write(&created, &options.enterprise).context("remembering the enterprise")?;
         }
@@ -200,27 +198,42 @@ impl Stack {
         })
     }
 
+    /// Founds one more enterprise, as the person who hosts it would.
+    pub async fn create_enterprise(&self, name: &str, email: &str, password: &str) -> anyhow::Result<()> {
+        let bench = self.bench();
+        bench.create_enterprise(&self.environment.database_url, name, email, password).await
+    }
+
     /// Starts one more worker.
     pub async fn add_worker(&mut self) -> anyhow::Result<&mut Program> {
-        let bench = Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() };
+        let bench = self.bench();
         self.workers.push(bench.worker(&self.servers, &self.database, self.workers.len() + 1).await?);
         self.workers.last_mut().context("a worker was added")
     }
 
-    /// Starts one more process of the API; answers with its address.
+    /// Starts one more process of the API, which ends with the stack; answers with its address.
     pub async fn add_api(&mut self) -> anyhow::Result<String> {
-        let bench = Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() };
-        let port = ports::free()?;
-        self.apis.push(bench.api(&self.servers, &self.database, &format!("api-{}", self.apis.len() + 1), port).await?);
-        Ok(format!("http://127.0.0.1:{port}"))
+        let (api, url) = self.another_api(self.apis.len() + 1).await?;
+        self.apis.push(api);
+        Ok(url)
     }
 
     /// Starts one more replica of the API; answers with it and its address.
     pub async fn another_api(&self, number: usize) -> anyhow::Result<(Program, String)> {
-        let bench = Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() };
+        let bench = self.bench();
         let port = ports::free()?;
         let api = bench.api(&self.servers, &self.database, &format!("api-{number}"), port).await?;
         Ok((api, format!("http://127.0.0.1:{port}")))
+    }
+
+    fn bench(&self) -> Bench {
+        Bench { profile: self.profile, logs: self.logs.clone(), environment: self.environment.clone() }
+    }
+
+    /// Runs a command of the `api` program to its end, with `input` on its standard input.
+    pub async fn administer(&self, arguments: &[&str], input: &str) -> anyhow::Result<()> {
+        let database_url = self.servers.database_url(Role::Api, &self.database);
+        self.bench().recipe("administer", "api", arguments, database_url).run(input).await
     }
 
     /// Where the programs write their logs.
@@ -282,6 +295,18 @@ impl Bench {
             environment: self.environment.clone().on(database_url),
             logs: self.logs.clone(),
         }
+    }
+
+    async fn create_enterprise(
+        &self,
+        database_url: &str,
+        name: &str,
+        email: &str,
+        password: &str,
+    ) -> anyhow::Result<()> {
+        let arguments = ["admin", "create-enterprise", "--name", name, "--email", email];
+        let create = self.recipe("create-enterprise", "api", &arguments, database_url.to_owned());
+        create.run(&format!("{password}\n")).await
     }
 
     async fn api(&self, servers: &Servers, database: &str, name: &str, port: u16) -> anyhow::Result<Program> {

@@ -22,25 +22,32 @@ use crate::{
 pub async fn run(arguments: &[String]) -> anyhow::Result<u8> {
     let mut interruption = Interruption::listen()?;
     let servers = Servers::start_with(crate::ServerOptions::new(Durability::Fast), line).await?;
-    let with_servers = |mut command: Command| {
-        command.env(TEST_DATABASE_URL, servers.database_url(Role::Admin, "postgres"));
-        command.env(TEST_REDIS_URL, servers.redis_url(0));
-        if servers.redis_is_private() {
-            command.env(TEST_REDIS_PRIVATE, "1");
-        }
-        command
-    };
     // The suite starts programs of the workspace, which the runner alone would not build.
     let build = programs::cargo(&["build", "--workspace", "--bins"])?;
     let mut code = finish(exec::spawn(build).context("starting cargo")?, &mut interruption).await?;
     if code == 0 {
         let runner = if has_nextest() { &["nextest", "run", "--workspace"][..] } else { &["test", "--workspace"] };
-        let mut tests = with_servers(programs::cargo(runner)?);
+        let mut tests = with_servers(programs::cargo(runner)?, &servers);
         tests.args(arguments);
         code = finish(exec::spawn(tests).context("starting the tests")?, &mut interruption).await?;
     }
+    // What must not compile stands in the documents, which nextest does not run.
+    if code == 0 && arguments.is_empty() && has_nextest() {
+        let documents = programs::cargo(&["test", "--doc", "--workspace", "--quiet"])?;
+        code = finish(exec::spawn(documents).context("starting the documents' tests")?, &mut interruption).await?;
+    }
     servers.stop().await?;
     Ok(code)
+}
+
+/// Tells a program where the servers are, so that it starts none of its own.
+pub(crate) fn with_servers(mut command: Command, servers: &Servers) -> Command {
+    command.env(TEST_DATABASE_URL, servers.database_url(Role::Admin, "postgres"));
+    command.env(TEST_REDIS_URL, servers.redis_url(0));
+    if servers.redis_is_private() {
+        command.env(TEST_REDIS_PRIVATE, "1");
+    }
+    command
 }
 
 fn has_nextest() -> bool {

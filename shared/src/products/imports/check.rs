@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::super::facts::{Facts, Owner, checked_barcodes};
-use super::super::store::{self, Held as Product};
 use super::super::look;
+use super::super::store::{self, Held as Product};
 use super::columns::{self, Said};
 use super::{ImportStatus, Progress, Verdict, by_sku, hold, paths};
 use crate::Result;
@@ -53,7 +53,13 @@ pub(super) struct Judged {
 
 impl Judged {
     fn wrong(reason: String) -> Self {
-        Self { verdict: Verdict::Wrong, reason: Some(reason), product: None, facts: Facts::default(), barcodes: Vec::new() }
+        Self {
+            verdict: Verdict::Wrong,
+            reason: Some(reason),
+            product: None,
+            facts: Facts::default(),
+            barcodes: Vec::new(),
+        }
     }
 }
 
@@ -126,10 +132,7 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 /// What each of these rows would do to the products as they are now, which stay so until the transaction ends.
-pub(super) async fn judge(
-    tx: &mut EnterpriseTx,
-    rows: Vec<std::result::Result<Said, String>>,
-) -> Result<Vec<Judged>> {
+pub(super) async fn judge(tx: &mut EnterpriseTx, rows: Vec<std::result::Result<Said, String>>) -> Result<Vec<Judged>> {
     let skus: Vec<_> = rows.iter().flatten().map(|said| said.sku.clone()).collect();
     let found = by_sku(tx, &skus).await?;
     let ids: Vec<_> = found.values().flatten().copied().collect();
@@ -157,7 +160,8 @@ fn judge_one(
     if let Some(barcode) = said.barcodes.iter().find(|barcode| taken.get(*barcode).is_some_and(|at| Some(*at) != id)) {
         return Err(format!("barcodes: another product already has {barcode}"));
     }
-    let has = |barcode: &String| product.is_some_and(|(_, held)| held.barcodes.iter().any(|(there, _)| there == barcode));
+    let has =
+        |barcode: &String| product.is_some_and(|(_, held)| held.barcodes.iter().any(|(there, _)| there == barcode));
     let barcodes: Vec<_> = said.barcodes.iter().filter(|barcode| !has(barcode)).cloned().collect();
     checked_barcodes(&barcodes).map_err(|error| error.to_string())?;
     let Some((id, held)) = product else {

@@ -144,12 +144,14 @@ fn take(
             change.category_id = Some(Some(*id));
         }
         Column::Barcodes => {
-            let mut barcodes: Vec<_> = cell.split([',', ';', ' ', '\n', '\t']).filter(|part| !part.is_empty()).collect();
+            let mut barcodes: Vec<_> =
+                cell.split([',', ';', ' ', '\n', '\t']).filter(|part| !part.is_empty()).collect();
             barcodes.dedup();
             said.barcodes = barcodes.into_iter().map(str::to_owned).collect();
         }
         Column::Photos => {
-            let urls = cell.split_whitespace().map(|url| url.trim_end_matches([',', ';'])).filter(|url| !url.is_empty());
+            let urls =
+                cell.split_whitespace().map(|url| url.trim_end_matches([',', ';'])).filter(|url| !url.is_empty());
             change.photos = Some(urls.map(str::to_owned).collect());
         }
         Column::LengthMm => change.length_mm = number()?,

@@ -84,10 +84,8 @@ async fn write(tx: &mut EnterpriseTx, plan: Vec<(i32, ProductId, Judged)>) -> Re
     let before = store::hold(tx, &ids).await?;
     let facts: Vec<_> = plan.iter().map(|(_, id, judged)| (*id, judged.facts.clone())).collect();
     let versions = store::write(tx, &facts).await?;
-    let barcodes: Vec<_> = plan
-        .iter()
-        .flat_map(|(_, id, judged)| judged.barcodes.iter().map(|barcode| (*id, barcode.clone())))
-        .collect();
+    let barcodes: Vec<_> =
+        plan.iter().flat_map(|(_, id, judged)| judged.barcodes.iter().map(|barcode| (*id, barcode.clone()))).collect();
     store::add_barcodes(tx, &barcodes).await?;
     plan.into_iter()
         .map(|(number, id, judged)| {

@@ -247,7 +247,8 @@ mod tests {
         let utf16: Vec<u8> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
         for file in [text.as_bytes(), &cp1251, &utf16, format!("\u{feff}{text}").as_bytes()] {
             let read = lines(file).unwrap();
-            let cells: Vec<Vec<&str>> = read.iter().map(|(_, cells)| cells.iter().map(String::as_str).collect()).collect();
+            let cells: Vec<Vec<&str>> =
+                read.iter().map(|(_, cells)| cells.iter().map(String::as_str).collect()).collect();
             assert_eq!(cells, [["Артикул", "Название"], ["А-1", "Кружка; синяя"], ["А-2", "=1"]]);
             assert_eq!((read[0].0, read[2].0), (1, 5), "lines are counted as the file counts them");
         }

@@ -552,7 +552,13 @@ impl Held {
     }
 
     /// Notes a page, in its transaction; the last one ends the step.
-    async fn page_done(&self, tx: &mut EnterpriseTx, rows: &[i32], size: usize, ended: ImportStatus) -> Result<Progress> {
+    async fn page_done(
+        &self,
+        tx: &mut EnterpriseTx,
+        rows: &[i32],
+        size: usize,
+        ended: ImportStatus,
+    ) -> Result<Progress> {
         let is_last = rows.len() < size;
         let done = self.done + i32::try_from(rows.len()).map_err(|error| Error::Inconsistent(error.to_string()))?;
         sqlx::query!(
@@ -590,9 +596,10 @@ async fn paths(tx: &mut EnterpriseTx) -> Result<HashMap<String, CategoryId>> {
 
 /// The products that are not archived with these SKUs: an import finds products by nothing else.
 async fn by_sku(tx: &mut EnterpriseTx, skus: &[String]) -> Result<HashMap<String, Vec<ProductId>>> {
-    let rows = sqlx::query!("SELECT sku, id FROM products WHERE sku = ANY($1) AND archived_at IS NULL ORDER BY id", skus)
-        .fetch_all(tx.conn())
-        .await?;
+    let rows =
+        sqlx::query!("SELECT sku, id FROM products WHERE sku = ANY($1) AND archived_at IS NULL ORDER BY id", skus)
+            .fetch_all(tx.conn())
+            .await?;
     let mut found: HashMap<String, Vec<ProductId>> = HashMap::new();
     for row in rows {
         found.entry(row.sku).or_default().push(row.id);

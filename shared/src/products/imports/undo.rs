@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::super::{archive, store};
 use super::super::facts::Facts;
+use super::super::{archive, store};
 use super::{ImportStatus, Progress, hold};
 use crate::db::EnterpriseTx;
 use crate::ids::{ProductId, ProductImportId};

@@ -3,15 +3,15 @@
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::LetterKind;
+use super::{LetterKind, OPERATOR};
 use crate::access::Origin;
 use crate::audit::{self, Action, Object};
 use crate::db::PlatformTx;
-use crate::ids::UserId;
+use crate::ids::{EnterpriseId, UserId};
 use crate::users::credentials::{self, Person};
 use crate::users::tokens::LetterToken;
-use crate::users::{Email, people};
-use crate::{Error, Result};
+use crate::users::{Email, Grant, grants, people, rights};
+use crate::{Error, Refusal, Result};
 
 const INVALID: &str = "the token is not valid, or no longer";
 
@@ -57,30 +57,73 @@ pub async fn invited(tx: &mut PlatformTx, token: &LetterToken) -> Result<Invited
     Ok(Invited { email: row.email, name: row.name, person })
 }
 
-/// Joins the enterprise that invited.
-pub async fn accept(tx: &mut PlatformTx, token: &LetterToken, newcomer: Newcomer) -> Result<()> {
+/// Joins the enterprise that invited, with exactly what the invitation grants. Refused, and not used up, if a role or a
+/// warehouse that it names is gone, or if who invited could not grant it any more.
+pub async fn accept(tx: &mut PlatformTx, token: &LetterToken, newcomer: Newcomer, origin: &Origin) -> Result<()> {
     let now = tx.now().await?;
+    // An invitation of the release before names a role instead of grants.
     let row = sqlx::query!(
         r#"UPDATE letters AS l SET used_at = $2 FROM enterprises AS e
            WHERE l.token_hash = $1 AND l.kind = 'invitation' AND l.used_at IS NULL AND l.expires_at > $2
              AND e.id = l.enterprise_id AND e.status = 'active'
-           RETURNING l.email, l.role AS "role!", l.enterprise_id AS "enterprise_id!""#,
+           RETURNING l.id, l.email, l.actor, l.enterprise_id AS "enterprise_id!",
+                     coalesce(l.grants, jsonb_build_array(jsonb_build_object(
+                         'role', jsonb_build_object('builtIn', l.role), 'reach', 'enterprise', 'warehouses', '[]'::jsonb))) AS "grants!""#,
         token.hash(),
         now,
     )
     .fetch_optional(tx.conn())
     .await?
     .ok_or(Error::Unauthenticated(INVALID))?;
+    let granted: Vec<Grant> = serde_json::from_value(row.grants)
+        .map_err(|error| Error::Inconsistent(format!("the grants of invitation {}: {error}", row.id)))?;
+    tx.enter(row.enterprise_id).await?;
+    check_still_good(tx, row.enterprise_id, &row.actor, &granted).await?;
     let id = match newcomer {
         Newcomer::New { name, password_hash } => {
             people::insert(tx.conn(), &Email::parse(&row.email)?, &name, &password_hash, now).await?
         }
         Newcomer::Known(id) => id,
     };
-    people::join_as(tx, row.enterprise_id, id, row.role).await?;
+    rights::rights_changed_of(tx, id).await?;
+    people::join(tx.conn(), row.enterprise_id, id, now).await?;
+    grants::replace(tx.conn(), row.enterprise_id, id, &granted).await?;
     let act = (Action::UserCreated, Object::of("user", id));
-    let facts = json!({ "email": row.email, "role": row.role, "by": "invitation" });
-    audit::noted_outside(tx, row.enterprise_id, &format!("user:{id}"), &Origin::default(), act, &facts).await
+    let facts = json!({ "email": row.email, "grants": granted, "by": "invitation" });
+    audit::noted_outside(tx, row.enterprise_id, &format!("user:{id}"), origin, act, &facts).await
+}
+
+/// While changes of rights wait: what is given is there, and who promised it could still give it.
+async fn check_still_good(
+    tx: &mut PlatformTx,
+    enterprise_id: EnterpriseId,
+    invited_by: &str,
+    granted: &[Grant],
+) -> Result<()> {
+    let outdated = |why: &str| Error::refused(Refusal::InvitationOutdated, format!("{why}: ask to be invited again"));
+    rights::hold(tx.conn(), enterprise_id).await?;
+    match grants::gone(tx.conn(), granted).await? {
+        Some(grants::Gone::Role { .. }) => return Err(outdated("a role that the invitation grants was deleted")),
+        Some(grants::Gone::Warehouse { .. }) => return Err(outdated("a warehouse that the invitation names is gone")),
+        None => {}
+    }
+    if invited_by == OPERATOR {
+        return if rights::has_administrator(tx.conn(), enterprise_id).await? {
+            Err(outdated("the enterprise has an administrator by now"))
+        } else {
+            Ok(())
+        };
+    }
+    let theirs = grants::sum(tx.conn(), granted).await?;
+    let inviter = invited_by.strip_prefix("user:").and_then(|id| id.parse().ok()).map(UserId);
+    let mine = match inviter {
+        Some(id) => rights::of_active(tx.conn(), enterprise_id, id).await?.unwrap_or_default(),
+        None => return Err(Error::Inconsistent(format!("an invitation by {invited_by}"))),
+    };
+    match mine.lack_of(&theirs) {
+        Some(_) => Err(outdated("who invited you may not grant this any more")),
+        None => Ok(()),
+    }
 }
 
 /// Whose password the reset with this token changes.
@@ -99,7 +142,12 @@ pub async fn person_of_reset(tx: &mut PlatformTx, token: &LetterToken) -> Result
 
 /// Changes the password of who read the letter. Their sessions end, and so do other resets that are on their way; the second
 /// factor is asked for at the next sign-in as ever.
-pub async fn reset_password(tx: &mut PlatformTx, token: &LetterToken, password_hash: &SecretString) -> Result<()> {
+pub async fn reset_password(
+    tx: &mut PlatformTx,
+    token: &LetterToken,
+    password_hash: &SecretString,
+    origin: &Origin,
+) -> Result<()> {
     let person = person_of_reset(tx, token).await?;
     let now = tx.now().await?;
     let used = sqlx::query!(
@@ -121,5 +169,5 @@ pub async fn reset_password(tx: &mut PlatformTx, token: &LetterToken, password_h
     )
     .execute(tx.conn())
     .await?;
-    credentials::reset_password(tx, person.id, password_hash).await
+    credentials::reset_password(tx, person.id, password_hash, origin).await
 }

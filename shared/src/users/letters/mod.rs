@@ -1,4 +1,5 @@
-//! Letters: invitations, password resets, and a warning when a refresh token came twice.
+//! Letters: invitations, password resets, new addresses of e-mail with a notice to the old one, and a warning when a refresh
+//! token came twice.
 //!
 //! A letter is a row first. Where mail is set up, a job makes its token, keeps the token's hash and sends it, so that the
 //! token lies nowhere but in the mail; each new attempt makes a new one, and the last counts. Where there is no mail, the
@@ -6,6 +7,7 @@
 //! the operator.
 
 mod answer;
+mod email;
 mod write;
 
 use chrono::{DateTime, Duration, Utc};
@@ -15,16 +17,21 @@ use sqlx::PgConnection;
 use url::Url;
 
 use super::tokens::LetterToken;
-use super::{Email, checked_name, rights};
-use crate::access::{Grants, Permission, Reach, Role};
+use super::{Email, Grant, checked_name, people, rights, trail};
+use crate::access::{Origin, Permission, Role};
 use crate::audit::{self, Action, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::ids::{EnterpriseId, LetterId, UserId};
 use crate::jobs::{Job, Queue};
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, enterprises};
 
 pub use answer::{Invited, Newcomer, accept, invited, person_of_reset, reset_password};
+pub(super) use email::withdraw_email_changes;
+pub use email::{ask_email_change, change_email};
 pub use write::{Written, note_sent, prune, write};
+
+/// Who asked for a letter, where it was one who runs the installation.
+const OPERATOR: &str = "operator";
 
 /// What a letter is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -37,22 +44,28 @@ pub enum LetterKind {
     PasswordReset,
     /// A spent refresh token came again, and its session is over.
     TokenReused,
+    /// Somebody wants to be written to here from now on.
+    EmailChange,
+    /// Somebody is written to elsewhere from now on.
+    EmailChanged,
 }
 
 impl LetterKind {
     /// How long its token is good for.
     pub fn life(self) -> Duration {
         match self {
-            Self::Invitation | Self::TokenReused => Duration::hours(24),
-            Self::PasswordReset => Duration::minutes(30),
+            Self::Invitation | Self::TokenReused | Self::EmailChanged => Duration::hours(24),
+            Self::PasswordReset | Self::EmailChange => Duration::minutes(30),
         }
     }
 
-    /// The page of a client that takes the token.
-    fn page(self) -> &'static str {
+    /// The page of a client that takes the token; none where there is nothing to answer.
+    fn page(self) -> Option<&'static str> {
         match self {
-            Self::Invitation => "invitation",
-            Self::PasswordReset | Self::TokenReused => "password-reset",
+            Self::Invitation => Some("invitation"),
+            Self::PasswordReset | Self::TokenReused => Some("password-reset"),
+            Self::EmailChange => Some("email-change"),
+            Self::EmailChanged => None,
         }
     }
 }
@@ -60,7 +73,7 @@ impl LetterKind {
 /// Where a person's client takes the token. It is behind the `#`, which no server ever sees or logs.
 pub fn link(clients: Option<&Url>, kind: LetterKind, token: &LetterToken) -> SecretString {
     let base = clients.map_or_else(|| "wb-assistant:/".to_owned(), |url| url.as_str().trim_end_matches('/').to_owned());
-    SecretString::from(format!("{base}/{}#token={}", kind.page(), token.expose()))
+    SecretString::from(format!("{base}/{}#token={}", kind.page().unwrap_or_default(), token.expose()))
 }
 
 /// Writes and sends a letter.
@@ -95,8 +108,8 @@ pub struct NewInvitation {
     pub email: Email,
     /// As colleagues will call them.
     pub name: String,
-    /// As what.
-    pub role: Role,
+    /// What they will be allowed.
+    pub grants: Vec<Grant>,
 }
 
 /// A letter that was asked for.
@@ -111,10 +124,10 @@ pub struct Asked {
 }
 
 /// Invites somebody into the enterprise. An earlier invitation that was not answered is no good any more. Whether the
-/// address is known in another enterprise is not told.
+/// address is known in another enterprise is not told. Inviting an administrator takes a recent proof of who invites.
 pub async fn invite(tx: &mut EnterpriseTx, new: &NewInvitation, delivery: Delivery) -> Result<Asked> {
     let mine = rights::lock(tx, Permission::ManagePeople).await?;
-    rights::check_covers(&mine, &Grants::of_role(new.role, &Reach::Everywhere))?;
+    people::check_may_give(tx, &mine, &new.grants).await?;
     let name = checked_name(&new.name)?;
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
     let member = sqlx::query_scalar!(
@@ -128,20 +141,41 @@ pub async fn invite(tx: &mut EnterpriseTx, new: &NewInvitation, delivery: Delive
     if member {
         return Err(Error::refused(Refusal::AlreadyMember, format!("{} is here already", new.email.as_str())));
     }
-    sqlx::query!(
-        "UPDATE letters SET expires_at = $3
-         WHERE kind = 'invitation' AND enterprise_id = $1 AND email = $2 AND used_at IS NULL AND expires_at > $3",
-        enterprise_id as _,
-        new.email.as_str(),
-        now,
-    )
-    .execute(tx.conn())
-    .await?;
     let actor = tx.actor().to_string();
-    let invitation = Invitation { enterprise_id, name, role: new.role };
-    let asked = insert(tx.conn(), now, LetterKind::Invitation, new.email.as_str(), &actor, Some(invitation)).await?;
-    let facts = serde_json::json!({ "email": new.email.as_str(), "name": new.name, "role": new.role });
+    let invitation = Invitation { enterprise_id, name, grants: &new.grants };
+    let asked = insert_invitation(tx.conn(), now, &new.email, &actor, invitation).await?;
+    let facts = serde_json::json!({ "email": new.email.as_str(), "name": name, "grants": new.grants });
     audit::noted(tx, Action::UserInvited, Object::of("letter", asked.id), &facts).await?;
+    deliver(tx, asked, LetterKind::Invitation, delivery).await
+}
+
+/// Invites the first administrator into an enterprise that nobody administers: who runs the installation lets people in as
+/// long as nobody else can, and not any more afterwards.
+pub async fn invite_administrator(
+    tx: &mut EnterpriseTx,
+    enterprise_id: EnterpriseId,
+    email: &Email,
+    name: &str,
+    delivery: Delivery,
+) -> Result<Asked> {
+    let enterprise = enterprises::get_any(tx, enterprise_id).await?;
+    let (own, now, name) = (tx.enterprise_id(), tx.now().await?, checked_name(name)?);
+    rights::hold(tx.conn(), enterprise_id).await?;
+    tx.enter(enterprise_id).await?;
+    let administered = rights::has_administrator(tx.conn(), enterprise_id).await?;
+    tx.enter(own).await?;
+    if administered {
+        return Err(Error::refused(
+            Refusal::EnterpriseAdministered,
+            format!("{} has an administrator, who takes in the others", enterprise.name),
+        ));
+    }
+    let grants = [Grant::everywhere(Role::Administrator)];
+    let invitation = Invitation { enterprise_id, name, grants: &grants };
+    let asked = insert_invitation(tx.conn(), now, email, OPERATOR, invitation).await?;
+    let facts = serde_json::json!({ "email": email.as_str(), "name": name, "grants": grants });
+    audit::noted(tx, Action::UserInvited, Object::of("letter", asked.id), &facts).await?;
+    audit::noted_in(tx, enterprise_id, (Action::UserInvited, Object::of("letter", asked.id)), &facts).await?;
     deliver(tx, asked, LetterKind::Invitation, delivery).await
 }
 
@@ -149,7 +183,7 @@ pub async fn invite(tx: &mut EnterpriseTx, new: &NewInvitation, delivery: Delive
 /// worker that writes the letter looks.
 pub async fn ask_reset(tx: &mut PlatformTx, email: &Email) -> Result<()> {
     let now = tx.now().await?;
-    let asked = insert(tx.conn(), now, LetterKind::PasswordReset, email.as_str(), "nobody", None).await?;
+    let asked = insert(tx.conn(), now, LetterKind::PasswordReset, email.as_str(), "nobody", About::Nobody).await?;
     tx.enqueue(&SendLetter { letter_id: asked.id }).await.map(drop)
 }
 
@@ -158,7 +192,7 @@ pub async fn ask_reset(tx: &mut PlatformTx, email: &Email) -> Result<()> {
 pub async fn reset_for(tx: &mut EnterpriseTx, user_id: UserId, delivery: Delivery) -> Result<Asked> {
     let mine = rights::lock(tx, Permission::ManagePeople).await?;
     tx.require_confirmed().await?;
-    let user = super::people::show(tx, user_id).await?;
+    let user = people::show(tx, user_id).await?;
     rights::check_covers(&mine, &rights::granted(tx, user_id).await?)?;
     let elsewhere = sqlx::query_scalar!(
         r#"SELECT u.system_administrator OR EXISTS (
@@ -176,15 +210,20 @@ pub async fn reset_for(tx: &mut EnterpriseTx, user_id: UserId, delivery: Deliver
         ));
     }
     let (now, actor) = (tx.now().await?, tx.actor().to_string());
-    let asked = insert(tx.conn(), now, LetterKind::PasswordReset, &user.email, &actor, None).await?;
+    let asked = insert(tx.conn(), now, LetterKind::PasswordReset, &user.email, &actor, About::Nobody).await?;
+    let facts = serde_json::json!({ "byMail": delivery == Delivery::Mail });
+    audit::noted(tx, Action::PasswordResetAsked, Object::of("user", user_id), &facts).await?;
     deliver(tx, asked, LetterKind::PasswordReset, delivery).await
 }
 
 /// A reset that the operator of the installation passes on.
 pub async fn reset_by_operator(tx: &mut PlatformTx, email: &Email) -> Result<LetterToken> {
-    super::credentials::find_person(tx, email).await?.ok_or(Error::NotFound("active user"))?;
+    let person = super::credentials::find_person(tx, email).await?.ok_or(Error::NotFound("active user"))?;
+    let act = || (Action::PasswordResetAsked, Object::of("user", person.id));
+    trail::of_person(tx, person.id, "platform", &Origin::default(), act, &serde_json::json!({ "byMail": false }))
+        .await?;
     let now = tx.now().await?;
-    let asked = insert(tx.conn(), now, LetterKind::PasswordReset, email.as_str(), "operator", None).await?;
+    let asked = insert(tx.conn(), now, LetterKind::PasswordReset, email.as_str(), OPERATOR, About::Nobody).await?;
     issue(tx.conn(), now, asked.id, LetterKind::PasswordReset).await
 }
 
@@ -192,7 +231,7 @@ pub async fn reset_by_operator(tx: &mut PlatformTx, email: &Email) -> Result<Let
 pub(super) async fn warn_of_reuse(tx: &mut PlatformTx, user_id: UserId) -> Result<()> {
     let now = tx.now().await?;
     let email = sqlx::query_scalar!("SELECT email FROM users WHERE id = $1", user_id as _).fetch_one(tx.conn()).await?;
-    let asked = insert(tx.conn(), now, LetterKind::TokenReused, &email, "platform", None).await?;
+    let asked = insert(tx.conn(), now, LetterKind::TokenReused, &email, "platform", About::Nobody).await?;
     tx.enqueue(&SendLetter { letter_id: asked.id }).await.map(drop)
 }
 
@@ -210,10 +249,40 @@ async fn deliver(tx: &mut EnterpriseTx, asked: Asked, kind: LetterKind, delivery
     }
 }
 
+/// What a letter keeps beside its address.
+enum About<'a> {
+    /// It is for whoever has the address.
+    Nobody,
+    /// It is about this person, whatever their address is.
+    Person(UserId),
+    /// It leads into an enterprise.
+    Invitation(Invitation<'a>),
+}
+
 struct Invitation<'a> {
     enterprise_id: EnterpriseId,
     name: &'a str,
-    role: Role,
+    grants: &'a [Grant],
+}
+
+/// An earlier one of the same person into the same enterprise is no good any more.
+async fn insert_invitation(
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+    email: &Email,
+    actor: &str,
+    invitation: Invitation<'_>,
+) -> Result<Asked> {
+    sqlx::query!(
+        "UPDATE letters SET expires_at = $3
+         WHERE kind = 'invitation' AND enterprise_id = $1 AND email = $2 AND used_at IS NULL AND expires_at > $3",
+        invitation.enterprise_id as _,
+        email.as_str(),
+        now,
+    )
+    .execute(&mut *conn)
+    .await?;
+    insert(conn, now, LetterKind::Invitation, email.as_str(), actor, About::Invitation(invitation)).await
 }
 
 async fn insert(
@@ -222,18 +291,25 @@ async fn insert(
     kind: LetterKind,
     email: &str,
     actor: &str,
-    invitation: Option<Invitation<'_>>,
+    about: About<'_>,
 ) -> Result<Asked> {
     let (id, expires_at) = (LetterId::new(), now + kind.life());
+    let (user_id, invitation) = match about {
+        About::Nobody => (None, None),
+        About::Person(user_id) => (Some(user_id), None),
+        About::Invitation(invitation) => (None, Some(invitation)),
+    };
+    let grants = invitation.as_ref().map(|invitation| serde_json::json!(invitation.grants));
     sqlx::query!(
-        "INSERT INTO letters (id, kind, email, enterprise_id, name, role, actor, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO letters (id, kind, email, user_id, enterprise_id, name, grants, actor, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         id as _,
         kind as LetterKind,
         email,
+        user_id as _,
         invitation.as_ref().map(|invitation| invitation.enterprise_id) as _,
         invitation.as_ref().map(|invitation| invitation.name),
-        invitation.as_ref().map(|invitation| invitation.role) as _,
+        grants,
         actor,
         now,
         expires_at,

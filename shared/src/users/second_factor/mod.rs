@@ -2,7 +2,7 @@
 //! day on which the telephone is gone.
 //!
 //! The secret is sealed like a Wildberries token. Each step of thirty seconds is good once, however many processes are
-//! asked at the same moment, and from the fifth wrong code on a person has to wait, twice as long each time.
+//! asked at the same moment, and who guesses has to wait (`attempts`).
 
 mod proof;
 mod recovery;
@@ -25,7 +25,7 @@ use crate::ids::UserId;
 use crate::seal::Keyring;
 use crate::{Error, Refusal, Result};
 
-pub use proof::{Proof, confirm, prove};
+pub use proof::{Proof, confirm, is_asked_for, prove};
 
 /// As the person's telephone shows it.
 const ISSUER: &str = "WB Assistant";
@@ -65,7 +65,7 @@ pub async fn begin(tx: &mut EnterpriseTx, keyring: &Keyring) -> Result<Enrolment
     let (sealed, now) = (keyring.seal(&kept, &identity(person.id)), tx.now().await?);
     let begun = sqlx::query!(
         "INSERT INTO second_factors (id, secret_sealed, secret_key_id, created_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (id) DO UPDATE SET secret_sealed = $2, secret_key_id = $3, created_at = $4, last_step = 0, failures = 0, closed_until = NULL
+         ON CONFLICT (id) DO UPDATE SET secret_sealed = $2, secret_key_id = $3, created_at = $4, last_step = 0
          WHERE second_factors.confirmed_at IS NULL",
         person.id as _,
         sealed.bytes,

@@ -1,34 +1,28 @@
-//! Codes as they are given: each is looked at alone, counted, and good once.
+//! Codes as they are given: each is good once.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
+use serde_json::json;
 use sqlx::PgConnection;
 use subtle::ConstantTimeEq;
 
 use super::{STEP, acting, identity, is_on, recovery, totp};
+use crate::audit::{self, Action, Object};
 use crate::db::{EnterpriseTx, PlatformTx};
 use crate::ids::UserId;
 use crate::seal::{Keyring, Sealed};
 use crate::users::sessions;
 use crate::{Error, Result};
 
-/// So many wrong codes cost nothing but patience.
-const FREE_FAILURES: i32 = 5;
-const LONGEST_WAIT: Duration = Duration::minutes(15);
-
-/// What became of a code. A wrong one is counted: commit before telling.
+/// What became of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// It is right, and cannot be used again.
     Right,
-    /// It is wrong, or was used.
+    /// It is wrong, or was used; or the person has no second factor.
     Wrong,
-    /// Too many were wrong: none is looked at before then.
-    Closed(DateTime<Utc>),
-    /// The person has no second factor.
-    Off,
 }
 
 impl Proof {
@@ -36,16 +30,21 @@ impl Proof {
     pub fn require(self) -> Result<()> {
         match self {
             Self::Right => Ok(()),
-            Self::Wrong | Self::Off => Err(Error::Unauthenticated("the code is wrong or was used before")),
-            Self::Closed(_) => Err(Error::Unauthenticated("too many wrong codes: wait before you try again")),
+            Self::Wrong => Err(Error::Unauthenticated("the code is wrong or was used before")),
         }
     }
 }
 
-/// Takes a code for somebody who is signing in.
+/// Takes a code for somebody who is signing in. Guesses are counted before, by [`attempts`](crate::users::attempts).
 pub async fn prove(tx: &mut PlatformTx, keyring: &Keyring, user_id: UserId, code: &str) -> Result<Proof> {
     let now = tx.now().await?;
     take(tx.conn(), now, keyring, user_id, code).await
+}
+
+/// Whether the acting person has to give a code with their password.
+pub async fn is_asked_for(tx: &mut EnterpriseTx) -> Result<bool> {
+    let user_id = acting(tx)?;
+    is_on(tx.conn(), user_id).await
 }
 
 /// Notes that the acting person, who has just given their password, proved who they are; with a code, if they have a second
@@ -59,11 +58,12 @@ pub async fn confirm(tx: &mut EnterpriseTx, keyring: &Keyring, code: Option<&str
     };
     if proof == Proof::Right {
         sessions::note_confirmed(tx).await?;
+        audit::noted(tx, Action::IdentityConfirmed, Object::of("user", user_id), &json!({})).await?;
     }
     Ok(proof)
 }
 
-/// The row is held, so that guesses at one person's code are looked at one after the other and each is counted.
+/// The row is held, so that of several who bring the same code at once one is right.
 async fn take(
     conn: &mut PgConnection,
     now: DateTime<Utc>,
@@ -72,46 +72,20 @@ async fn take(
     code: &str,
 ) -> Result<Proof> {
     let Some(factor) = lock(conn, user_id).await?.filter(|factor| factor.confirmed_at.is_some()) else {
-        return Ok(Proof::Off);
+        return Ok(Proof::Wrong);
     };
-    if let Some(until) = factor.closed_until.filter(|until| *until > now) {
-        return Ok(Proof::Closed(until));
-    }
     let right = match factor.step_of(keyring, user_id, code, now)? {
         Some(step) => use_step(conn, user_id, step).await?,
         None => recovery::use_code(conn, user_id, code, now).await?,
     };
-    if right {
-        return Ok(Proof::Right);
-    }
-    let failures = factor.failures.saturating_add(1);
-    let closed_until = wait_after(failures).map(|wait| now + wait);
-    sqlx::query!(
-        "UPDATE second_factors SET failures = $2, closed_until = $3 WHERE id = $1",
-        user_id as _,
-        failures,
-        closed_until,
-    )
-    .execute(conn)
-    .await?;
-    Ok(Proof::Wrong)
-}
-
-/// One second after the fifth wrong code, twice as long after each further one.
-fn wait_after(failures: i32) -> Option<Duration> {
-    let doublings = u32::try_from(failures - FREE_FAILURES).ok()?;
-    let seconds = 1_i64.checked_shl(doublings.min(30)).unwrap_or(i64::MAX);
-    Some(Duration::seconds(seconds).min(LONGEST_WAIT))
+    Ok(if right { Proof::Right } else { Proof::Wrong })
 }
 
 async fn use_step(conn: &mut PgConnection, user_id: UserId, step: i64) -> Result<bool> {
-    let done = sqlx::query!(
-        "UPDATE second_factors SET last_step = $2, failures = 0, closed_until = NULL WHERE id = $1 AND last_step < $2",
-        user_id as _,
-        step,
-    )
-    .execute(conn)
-    .await?;
+    let done =
+        sqlx::query!("UPDATE second_factors SET last_step = $2 WHERE id = $1 AND last_step < $2", user_id as _, step,)
+            .execute(conn)
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -119,8 +93,6 @@ pub(super) struct Factor {
     secret_sealed: Vec<u8>,
     secret_key_id: String,
     pub(super) confirmed_at: Option<DateTime<Utc>>,
-    failures: i32,
-    closed_until: Option<DateTime<Utc>>,
 }
 
 impl Factor {
@@ -148,23 +120,9 @@ impl Factor {
 pub(super) async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Factor>> {
     Ok(sqlx::query_as!(
         Factor,
-        "SELECT secret_sealed, secret_key_id, confirmed_at, failures, closed_until FROM second_factors WHERE id = $1 FOR UPDATE",
+        "SELECT secret_sealed, secret_key_id, confirmed_at FROM second_factors WHERE id = $1 FOR UPDATE",
         user_id as _
     )
     .fetch_optional(conn)
     .await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wait_doubles_from_the_fifth_wrong_code_and_ends_at_a_quarter_of_an_hour() {
-        let seconds = |failures| wait_after(failures).map(|wait| wait.num_seconds());
-        assert_eq!(
-            [4, 5, 6, 7, 14, 15, 1000].map(seconds),
-            [None, Some(1), Some(2), Some(4), Some(512), Some(900), Some(900)]
-        );
-    }
 }

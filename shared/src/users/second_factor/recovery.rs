@@ -17,15 +17,9 @@ pub(super) async fn use_code(conn: &mut PgConnection, user_id: UserId, code: &st
         hash(code),
         now,
     )
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
-    if used.rows_affected() == 0 {
-        return Ok(false);
-    }
-    sqlx::query!("UPDATE second_factors SET failures = 0, closed_until = NULL WHERE id = $1", user_id as _)
-        .execute(conn)
-        .await?;
-    Ok(true)
+    Ok(used.rows_affected() == 1)
 }
 
 pub(super) async fn replace(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<SecretString>> {

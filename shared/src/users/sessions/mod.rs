@@ -10,8 +10,8 @@ mod successor;
 use chrono::{DateTime, Duration, Utc};
 
 use super::tokens::RefreshToken;
-use super::{rights, second_factor};
-use crate::access::{Operator, Recognised};
+use super::{rights, second_factor, trail};
+use crate::access::{Origin, Recognised};
 use crate::db::PlatformTx;
 use crate::enterprises::SecondFactorDuty;
 use crate::error::RefusedOn;
@@ -20,9 +20,9 @@ use crate::ids::{EnterpriseId, SessionId, UserId};
 use crate::{Error, Refusal, Result};
 
 pub use own::{
-    EndReason, Known, end_everywhere, end_of, end_others, end_own, list_of, list_own, note_confirmed, sign_out,
+    EndReason, Known, end_everywhere, end_of, end_own, end_own_others, list_of, list_own, note_confirmed, sign_out,
 };
-pub(super) use own::{Which, end, end_in_enterprise};
+pub(super) use own::{Which, end, end_in_enterprise, end_others};
 pub use refresh::{Refreshed, forget_successors, prune, refresh};
 
 /// Unused for so long, a session ends.
@@ -78,8 +78,10 @@ pub struct NewSession<'a> {
     pub enterprise_id: Option<EnterpriseId>,
     /// Its first refresh token.
     pub refresh: &'a RefreshToken,
-    /// From where.
+    /// By which client.
     pub device: &'a Device,
+    /// From where.
+    pub origin: &'a Origin,
 }
 
 /// What became of signing in.
@@ -139,8 +141,10 @@ pub async fn open_proven(tx: &mut PlatformTx, new: &NewSession<'_>) -> Result<Op
 
 async fn opened(tx: &mut PlatformTx, new: &NewSession<'_>, enterprise_id: Option<EnterpriseId>) -> Result<Opening> {
     let expires_at = insert(tx, new, enterprise_id).await?;
-    push_out(tx, new.user_id).await?;
-    Ok(Opening::Opened(Session { id: new.id, user_id: new.user_id, enterprise_id, expires_at }))
+    push_out(tx, new.user_id, new.origin).await?;
+    let session = Session { id: new.id, user_id: new.user_id, enterprise_id, expires_at };
+    trail::opened(tx, &session, new.origin).await?;
+    Ok(Opening::Opened(session))
 }
 
 async fn insert(
@@ -168,12 +172,13 @@ async fn insert(
     Ok(expires_at)
 }
 
-async fn push_out(tx: &mut PlatformTx, user_id: UserId) -> Result<()> {
+async fn push_out(tx: &mut PlatformTx, user_id: UserId, origin: &Origin) -> Result<()> {
     let now = tx.now().await?;
-    let pushed = sqlx::query!(
-        "UPDATE sessions SET revoked_at = $2, end_reason = 'pushed_out'
+    let pushed = sqlx::query_as!(
+        Session,
+        r#"UPDATE sessions SET revoked_at = $2, end_reason = 'pushed_out'
          WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC OFFSET $3)
-         RETURNING id",
+         RETURNING id, user_id, enterprise_id AS "enterprise_id: EnterpriseId", expires_at"#,
         user_id as _,
         now,
         AT_MOST,
@@ -182,6 +187,7 @@ async fn push_out(tx: &mut PlatformTx, user_id: UserId) -> Result<()> {
     .await?;
     for session in pushed {
         tx.announce(Change::Session(session.id));
+        trail::pushed_out(tx, &session, origin).await?;
     }
     Ok(())
 }
@@ -218,18 +224,8 @@ pub async fn recognise(tx: &mut PlatformTx, id: SessionId, user_id: UserId) -> R
     let who = match rights::recognise(tx, user_id, row.enterprise_id).await? {
         None => return Ok(None),
         Some(Recognised::Actor(actor)) => Recognised::Actor(actor.in_session(id, row.confirmed_at)),
-        Some(Recognised::Operator(operator)) => Recognised::Operator(operator.in_session(id)),
+        Some(Recognised::Operator(operator)) => Recognised::Operator(operator.in_session(id, row.confirmed_at)),
     };
     let (expires_at, second_factor, asked_of) = (row.expires_at, row.second_factor, row.asked_of);
     Ok(Some(Acting { who, expires_at, second_factor, asked_of }))
-}
-
-/// Ends the session of a system administrator that is asking, or all of theirs.
-pub async fn sign_out_operator(tx: &mut PlatformTx, operator: Operator, everywhere: bool) -> Result<()> {
-    let (now, user_id) = (tx.now().await?, operator.user_id());
-    let session = if everywhere { None } else { operator.session_id() };
-    let which = Which { session, ..Which::all_of(user_id) };
-    end(tx.conn(), now, &which, EndReason::SignedOut).await?;
-    tx.announce(Change::User(user_id));
-    Ok(())
 }

@@ -76,14 +76,21 @@ pub async fn sign_out(tx: &mut EnterpriseTx) -> Result<()> {
     end_and_announce(tx, which, EndReason::SignedOut).await.map(drop)
 }
 
-/// Ends one of the acting person's sessions.
+/// Ends one of the acting person's sessions. Whoever found a telephone that is signed in shall not lock its person out.
 pub async fn end_own(tx: &mut EnterpriseTx, id: SessionId) -> Result<()> {
+    tx.require_confirmed().await?;
     let which = Which { session: Some(id), ..Which::all_of(person(tx)?) };
     some(end_and_announce(tx, which, EndReason::Ended).await?)
 }
 
-/// Ends all sessions of the acting person but the one that is asking.
-pub async fn end_others(tx: &mut EnterpriseTx, reason: EndReason) -> Result<()> {
+/// Ends all sessions of the acting person but the one that is asking, because the person wants it.
+pub async fn end_own_others(tx: &mut EnterpriseTx) -> Result<()> {
+    tx.require_confirmed().await?;
+    end_others(tx, EndReason::Ended).await
+}
+
+/// The same as part of another act.
+pub(in crate::users) async fn end_others(tx: &mut EnterpriseTx, reason: EndReason) -> Result<()> {
     let which = Which { but: tx.actor().session_id(), ..Which::all_of(person(tx)?) };
     end_and_announce(tx, which, reason).await.map(drop)
 }

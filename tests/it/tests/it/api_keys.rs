@@ -112,11 +112,11 @@ async fn a_revoked_or_expired_key_is_not_accepted_any_more() -> Result<()> {
     boss.delete(&one).await?;
     assert_eq!(boss.get(&one).await?["revokedAt"], revoked_at, "revoking twice changes nothing");
 
-    let until = app.clock.now() + Duration::minutes(5);
+    let until = app.clock.now() + Duration::minutes(4);
     let body = json!({ "name": "Временный", "permissions": ["orders:read"], "expiresAt": until });
     let (_, program) = app.key(&boss, body).await?;
     program.get("/orders").await?;
-    app.clock.advance(Duration::minutes(5));
+    app.clock.advance(Duration::minutes(4));
     assert_eq!(program.outcome(Method::GET, "/orders", None).await?, over());
     let past = json!({ "name": "Вчерашний", "permissions": ["orders:read"], "expiresAt": until });
     assert_eq!(boss.outcome(Method::POST, &path, Some(past)).await?.0, 422);

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use futures::StreamExt;
-use it::{TestApp, changing_operations, example, root};
+use it::people::enterprise_of;
+use it::{PASSWORD, TestApp, asker, changing_operations, example, is_of_the_installation, root, token_of};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -54,8 +55,8 @@ async fn every_operation_leaves_an_entry_that_says_who_from_where_and_what() -> 
     let me = text(&shop.client.get("/users/me").await?["user"], "id")?;
     let elsewhere = |operation: &str| KEPT_ELSEWHERE.iter().any(|(kept, _)| *kept == operation);
     for operation in changing_operations() {
-        // What answers secrets or needs nobody signed in has tests of its own.
-        if !api::idempotency::accepts(&operation) {
+        // What answers secrets, needs nobody signed in, or is the installation's has tests of its own.
+        if !api::idempotency::accepts(&operation) || is_of_the_installation(&operation) {
             continue;
         }
         let act = example(&shop, &operation).await?.unwrap_or_else(|| panic!("{operation} has no example"));
@@ -122,6 +123,153 @@ async fn signing_in_and_out_is_kept_and_so_is_failing_to() -> Result<()> {
     assert_eq!(app.count(outside).await?, 1);
     client.ask(Method::POST, "/auth/logout", None).await?;
     assert_eq!(app.count("SELECT count(*) FROM audit_entries WHERE action = 'session.ended'").await?, 1);
+    Ok(())
+}
+
+/// What lies in the log of the installation itself, which no operation shows.
+async fn of_the_installation(app: &TestApp, wished: &str) -> Result<Vec<Value>> {
+    let query =
+        "SELECT jsonb_build_object('action', action, 'actor', actor, 'operation', operation, 'address', address,
+                        'requestId', request_id, 'sessionId', session_id, 'objectId', object_id, 'after', after)
+                 FROM audit_entries WHERE enterprise_id = '00000000-0000-0000-0000-000000000000' AND action = $1
+                 ORDER BY occurred_at, id";
+    Ok(sqlx::query_scalar(query).bind(wished).fetch_all(&mut app.admin().await?).await?)
+}
+
+#[tokio::test]
+async fn acts_of_who_runs_the_installation_are_kept_with_who_from_where_and_what() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    for operation in changing_operations().into_iter().filter(|operation| is_of_the_installation(operation)) {
+        let act = example(&shop, &operation).await?.unwrap_or_else(|| panic!("{operation} has no example"));
+        let client = asker(&shop, &operation).await?;
+        let me = format!("user:{}", text(&client.get("/users/me").await?["user"], "id")?);
+        let name = format!("trace-{}", shared::ids::JobId::new());
+        let answer = client.ask_with(act.method, &act.path, act.body, &[("X-Request-Id", &name)]).await?;
+        assert!(answer.status.is_success(), "{operation}: {}", answer.body);
+        let action = match operation.as_str() {
+            "create_enterprise" => "enterprise.created",
+            "invite_administrator" => "user.invited",
+            _ => "enterprise.status_set",
+        };
+        let left = of_the_installation(&app, action).await?;
+        let left = left.iter().find(|entry| entry["requestId"] == name.as_str()).context("an entry")?;
+        assert_eq!(
+            (&left["actor"], &left["operation"], &left["address"], &left["objectId"]),
+            (&json!(me), &json!(operation), &json!("127.0.0.1"), &answer.body["id"])
+        );
+        assert!(left["sessionId"].is_string(), "{left}");
+        let by_key = "SELECT count(*) FROM audit_entries WHERE enterprise_id <> '00000000-0000-0000-0000-000000000000'
+                      AND operation IN ('create_enterprise', 'suspend_enterprise', 'activate_enterprise')";
+        assert!(app.count(by_key).await? > 0, "the enterprise itself sees it too");
+    }
+    let system = app.system_administrator().await?;
+    let me = text(&system.get("/users/me").await?["user"], "id")?;
+    let secret = text(&system.post("/auth/second-factor", json!({})).await?, "secret")?;
+    crate::second_factor::finish(&app, &system, &secret).await?;
+    system.refused("/warehouses", json!({ "name": "Мой" }), "forbidden").await?;
+    system.post("/auth/logout", json!({})).await?;
+    for action in ["user.created", "second_factor.set", "session.opened", "session.ended", "access.denied"] {
+        let left = of_the_installation(&app, action).await?;
+        let last = left.last().with_context(|| format!("{action} is not kept"))?;
+        let actor = if action == "user.created" { "platform".to_owned() } else { format!("user:{me}") };
+        assert_eq!(last["actor"], actor.as_str(), "{action}");
+        assert_eq!(last["address"].is_null(), action == "user.created", "{action}");
+    }
+    Ok(())
+}
+
+/// The codes of what a request left, in the log of the client's enterprise.
+async fn left_by(client: &Client, name: &str) -> Result<Vec<String>> {
+    entries(client, &format!("requestId={name}")).await?.iter().map(|entry| text(entry, "action")).collect()
+}
+
+#[tokio::test]
+async fn what_answers_secrets_or_carries_them_leaves_its_entry_too() -> Result<()> {
+    let app = TestApp::start().await?;
+    let email = app.founded("Ромашка").await?;
+    let client = app.sign_in(&email).await?;
+    let enterprise = enterprise_of(&client).await?;
+    let other = app.person(&client, "picker", it::Reach::Enterprise).await?;
+    let reader = app.person(&client, "administrator", it::Reach::Enterprise).await?.client;
+    let ask = async |client: &Client, method: Method, path: &str, body: Value| -> Result<(Value, Vec<String>)> {
+        let name = format!("trace-{}", shared::ids::JobId::new());
+        let answer = client.ask_with(method, path, Some(body), &[("X-Request-Id", &name)]).await?;
+        Ok((answer.body, left_by(&reader, &name).await?))
+    };
+    let key = json!({ "name": "Выгрузка", "permissions": ["stock:read"] });
+    let path = format!("/enterprises/{enterprise}/api-keys");
+    assert_eq!(ask(&client, Method::POST, &path, key).await?.1, ["api_key.created"]);
+    let boris =
+        json!({ "email": "boris@example.org", "name": "Борис", "grants": [it::grant("picker", it::Reach::Own)] });
+    let (letter, left) = ask(&client, Method::POST, "/users/invitations", boris).await?;
+    assert_eq!(left, ["user.invited"]);
+    let door = Client::new(&app.url)?;
+    let accept = json!({ "token": token_of(&text(&letter, "link")?)?, "password": "мой кот ест только рыбу" });
+    assert_eq!(ask(&door, Method::POST, "/auth/invitations/accept", accept).await?.1, ["user.created"]);
+    let path = format!("/users/{}/password-reset", other.id);
+    let (letter, left) = ask(&client, Method::POST, &path, json!({})).await?;
+    assert_eq!(left, ["password.reset_asked"]);
+    let reset = json!({ "token": token_of(&text(&letter, "link")?)?, "password": "мой кот ест только рыбу" });
+    assert_eq!(ask(&door, Method::POST, "/auth/password/reset", reset).await?.1, ["password.changed"]);
+    let password = json!({ "password": "у меня зелёный трактор" });
+    assert_eq!(ask(&client, Method::PUT, "/auth/password", password).await?.1, ["password.changed"]);
+    let one_more = json!({ "email": email, "password": "у меня зелёный трактор" });
+    door.post("/auth/login", one_more).await?;
+    let wrong = json!({ "password": "not the password" });
+    assert_eq!(ask(&client, Method::POST, "/auth/confirm", wrong).await?.1, ["identity.refused"]);
+    let right = json!({ "password": "у меня зелёный трактор" });
+    assert_eq!(ask(&client, Method::POST, "/auth/confirm", right.clone()).await?.1, ["identity.confirmed"]);
+
+    let secret = text(&client.post("/auth/second-factor", json!({})).await?, "secret")?;
+    let code = json!({ "code": crate::second_factor::code(&app, &secret, 0)? });
+    let (_, left) = ask(&client, Method::POST, "/auth/second-factor/finish", code).await?;
+    assert_eq!(left, ["session.ended", "second_factor.set"]);
+    let mut confirm = right;
+    confirm["code"] = json!("000000");
+    assert_eq!(ask(&client, Method::POST, "/auth/confirm", confirm).await?.1, ["identity.refused"]);
+    let (_, left) = ask(&client, Method::POST, "/auth/second-factor/recovery-codes", json!({})).await?;
+    assert_eq!(left, ["second_factor.recovery_renewed"]);
+    let login = json!({ "email": email, "password": "у меня зелёный трактор" });
+    let pending = text(&door.ask(Method::POST, "/auth/login", Some(login)).await?.body, "pendingToken")?;
+    let code = json!({ "pendingToken": pending, "code": "000000" });
+    assert_eq!(ask(&door, Method::POST, "/auth/login/second-factor", code).await?.1, ["session.refused"]);
+    let (_, left) = ask(&client, Method::DELETE, "/auth/second-factor", json!(null)).await?;
+    assert_eq!(left, ["second_factor.removed"]);
+    let name = format!("trace-{}", shared::ids::JobId::new());
+    client.ask_with(Method::POST, "/auth/logout-everywhere", None, &[("X-Request-Id", &name)]).await?;
+    assert_eq!(left_by(&reader, &name).await?, ["session.ended"]);
+    let secrets: i64 = app
+        .count("SELECT count(*) FROM audit_entries WHERE concat(before, after) ~ 'eyJ|wbk_|argon2|трактор|рыбу'")
+        .await?;
+    assert_eq!(secrets, 0, "a secret is in the log");
+    Ok(())
+}
+
+#[tokio::test]
+async fn sessions_that_end_by_themselves_are_kept_too() -> Result<()> {
+    let app = TestApp::start().await?;
+    let email = app.founded("Ромашка").await?;
+    let door = Client::new(&app.url)?;
+    let login = json!({ "email": email, "password": PASSWORD });
+    let first = door.post("/auth/login", login.clone()).await?;
+    let refresh = json!({ "refreshToken": first["refreshToken"] });
+    door.post("/auth/refresh", refresh.clone()).await?;
+    app.clock.advance(chrono::Duration::seconds(11));
+    assert_eq!(door.ask(Method::POST, "/auth/refresh", Some(refresh)).await?.status.as_u16(), 401);
+    app.run_jobs().await?;
+    let mut last = first;
+    for _ in 0..11 {
+        app.clock.advance(chrono::Duration::seconds(1));
+        last = door.post("/auth/login", login.clone()).await?;
+    }
+    let client = door.with_token(Some(&text(&last, "accessToken")?));
+    let reused = entries(&client, "action=session.token_reused").await?;
+    assert_eq!((reused.len(), &reused[0]["after"]["userId"]), (1, &last["userId"]));
+    assert_eq!((&reused[0]["operation"], &reused[0]["address"]), (&json!("refresh"), &json!("127.0.0.1")));
+    let pushed = entries(&client, "action=session.ended").await?;
+    assert_eq!((pushed.len(), &pushed[0]["after"]["reason"]), (1, &json!("pushed_out")));
+    assert_eq!(pushed[0]["operation"], "login");
     Ok(())
 }
 

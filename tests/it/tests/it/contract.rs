@@ -67,8 +67,9 @@ async fn who_is_not_signed_in_gets_nothing_but_the_front_door() -> Result<()> {
 
 const NOBODY: &str = "01900000-0000-7000-8000-000000000000";
 /// Who asks for these is not known yet, or need not be.
-const PUBLIC: [&str; 12] = [
+const PUBLIC: [&str; 13] = [
     "accept_invitation",
+    "change_email",
     "health",
     "health_db",
     "health_ready",
@@ -132,6 +133,42 @@ async fn every_table_of_an_enterprise_is_guarded() -> Result<()> {
     .fetch_all(&mut app.admin().await?)
     .await?;
     assert!(unique.is_empty(), "unique over all enterprises: {unique:?}");
+    Ok(())
+}
+
+/// Each was read by somebody: it writes what its caller's policies let through, or nothing of an enterprise at all.
+const RUN_AS_OWNER: [&str; 4] = [
+    "audit_make_partition",
+    "balances_follow_ended_reservations",
+    "balances_follow_entries",
+    "balances_follow_new_reservations",
+];
+
+#[tokio::test]
+async fn what_runs_with_the_rights_of_the_owner_is_known_by_name() -> Result<()> {
+    let app = TestApp::start().await?;
+    let definers: Vec<String> = sqlx::query_scalar(
+        "SELECT p.proname::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+         WHERE n.nspname = 'public' AND p.prosecdef ORDER BY 1",
+    )
+    .fetch_all(&mut app.admin().await?)
+    .await?;
+    assert_eq!(definers, RUN_AS_OWNER);
+    let without_path: Vec<String> = sqlx::query_scalar(
+        "SELECT p.proname::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+         WHERE n.nspname = 'public' AND p.prosecdef AND NOT coalesce(array_to_string(p.proconfig, ',') LIKE '%search_path=public, pg_temp%', false)",
+    )
+    .fetch_all(&mut app.admin().await?)
+    .await?;
+    assert!(without_path.is_empty(), "whoever calls these decides what their names mean: {without_path:?}");
+    let views: Vec<String> = sqlx::query_scalar(
+        "SELECT c.relname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+         WHERE n.nspname = 'public' AND c.relkind IN ('v', 'm')
+           AND NOT coalesce('security_invoker=true' = ANY(c.reloptions), false)",
+    )
+    .fetch_all(&mut app.admin().await?)
+    .await?;
+    assert!(views.is_empty(), "views that see more than who asks them: {views:?}");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Sent twice, done once: the same key gives the same answer and no second effect, on every operation that changes something.
 
 use anyhow::Result;
-use it::{Act, TestApp, changing_operations, example};
+use it::{Act, TestApp, asker, changing_operations, example};
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::idempotency::Ask;
@@ -30,19 +30,19 @@ async fn every_operation_that_changes_something_is_done_once_under_one_key() -> 
         let act = example(&shop, operation)
             .await?
             .unwrap_or_else(|| panic!("{operation} has no example in tests/it/src/acts.rs"));
-        let key = format!("{operation} {}", JobId::new());
-        let first = send(&shop.client, &act, &key).await?;
+        let (client, key) = (asker(&shop, operation).await?, format!("{operation} {}", JobId::new()));
+        let first = send(&client, &act, &key).await?;
         assert!(first.status.is_success(), "{operation}: {} {}", first.status, first.body);
         assert_eq!(first.header("idempotent-replayed"), "", "{operation}");
         let before = app.fingerprint(&[]).await?;
-        let second = send(&shop.client, &act, &key).await?;
+        let second = send(&client, &act, &key).await?;
         assert_eq!((second.status, &second.body), (first.status, &first.body), "{operation}");
         assert_eq!(second.header("idempotent-replayed"), "true", "{operation}");
         for header in ["etag", "location", "content-type"] {
             assert_eq!(second.header(header), first.header(header), "{operation} {header}");
         }
         let other = Act { path: format!("{}?other", act.path), ..act.clone() };
-        let other = send(&shop.client, &other, &key).await?;
+        let other = send(&client, &other, &key).await?;
         assert_eq!((other.status.as_u16(), other.code()), (422, "idempotency_mismatch"), "{operation}");
         assert_eq!(app.fingerprint(&[]).await?, before, "{operation} had an effect again");
         // The next example starts from a settled world.

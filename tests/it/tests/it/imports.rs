@@ -48,7 +48,9 @@ async fn by_sku(client: &Client, sku: &str) -> Result<Value> {
 
 async fn old(client: &Client, sku: &str, more: Value) -> Result<Value> {
     let mut body = json!({ "sku": sku, "name": "Тарелка", "weightG": 500 });
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    for (field, value) in more.as_object().into_iter().flatten() {
+        body[field] = value.clone();
+    }
     client.post("/products", body).await
 }
 
@@ -67,10 +69,7 @@ async fn every_row_gets_its_verdict_and_nothing_is_written_before_the_commit() -
     assert_eq!((&checked["status"], &checked["wrong"]), (&json!("checked"), &json!(5)));
     let verdicts = rows(&client, &id, "verdict").await?;
     assert_eq!(verdicts[0].0, 2, "numbered as the spreadsheet does");
-    assert_eq!(
-        words(&verdicts),
-        ["create", "create", "change", "same", "wrong", "wrong", "wrong", "wrong", "wrong"]
-    );
+    assert_eq!(words(&verdicts), ["create", "create", "change", "same", "wrong", "wrong", "wrong", "wrong", "wrong"]);
     let reasons = rows(&client, &id, "reason").await?;
     for (row, reason) in [
         (4, "name: is needed for a new product"),
@@ -81,7 +80,10 @@ async fn every_row_gets_its_verdict_and_nothing_is_written_before_the_commit() -
     ] {
         assert_eq!(reasons[row].1, reason);
     }
-    assert_eq!(client.get(&format!("/product-imports/{id}/rows?verdict=wrong")).await?["items"].as_array().unwrap().len(), 5);
+    assert_eq!(
+        client.get(&format!("/product-imports/{id}/rows?verdict=wrong")).await?["items"].as_array().unwrap().len(),
+        5
+    );
     assert_eq!(client.all("/products").await?.len(), 2, "a dry run writes nothing");
     assert_eq!(client.get(&format!("/jobs/{}", text(&checked, "jobId")?)).await?["progress"], 100);
 
@@ -130,7 +132,9 @@ async fn an_import_is_taken_back_as_far_as_nobody_touched_it() -> Result<()> {
     let touched = text(&by_sku(client, "OLD-2").await?, "id")?;
     client.patch(&format!("/products/{touched}"), json!({ "safetyStock": 1 })).await?;
     let line = json!({ "barcode": "4", "cell": "A-01", "quantity": 3 });
-    client.post("/inventory/receipts", json!({ "warehouseId": shop.warehouse, "number": "П-1", "lines": [line] })).await?;
+    client
+        .post("/inventory/receipts", json!({ "warehouseId": shop.warehouse, "number": "П-1", "lines": [line] }))
+        .await?;
     let undone = step(&app, client, &id, "undo", json!({})).await?;
     assert_eq!((&undone["status"], &undone["undone"], &undone["kept"]), (&json!("undone"), &json!(3), &json!(2)));
     assert_eq!(words(&rows(client, &id, "undo").await?), ["undone", "kept", "undone", "kept", "undone"]);
@@ -180,7 +184,8 @@ async fn cards_keep_what_wildberries_says_of_them() -> Result<()> {
 async fn what_was_exported_is_imported_as_it_was() -> Result<()> {
     let app = TestApp::start().await?;
     let (client, other) = (app.enterprise("Ромашка").await?, app.enterprise("Василёк").await?);
-    for (sku, name) in [("=1+1", "Кружка \"Ёж\"; синяя"), ("00046", "Тарелка\tглубокая"), ("@X", "-5")] {
+    for (sku, name) in [("=1+1", "Кружка \"Ёж\"; синяя"), ("00046", "Тарелка\tглубокая"), ("@X", "-5")]
+    {
         let name = name.replace('\t', " ");
         let more = json!({ "barcodes": [sku], "minStock": 4, "photos": ["https://a.example/1.jpg"] });
         let mut body = json!({ "sku": sku, "name": name });
@@ -227,8 +232,8 @@ async fn what_is_no_table_or_too_large_is_refused_and_leaves_nothing() -> Result
 async fn a_job_that_was_cut_off_goes_on_and_does_nothing_twice() -> Result<()> {
     let app = TestApp::start().await?;
     let client = app.enterprise("Ромашка").await?;
-    let lines: String = (0..1500).map(|number| format!("S-{number};Кружка {number};{number:08}\n")).collect();
-    let id = send(&client, format!("sku;name;barcodes\n{lines}S-7;Дважды;\n")).await?;
+    let lines: Vec<_> = (0..1500).map(|number| format!("S-{number};Кружка {number};{number:08}\n")).collect();
+    let id = send(&client, format!("sku;name;barcodes\n{}S-7;Дважды;\n", lines.concat())).await?;
     let run = async |step: &str, body: Value| {
         client.post(&format!("/product-imports/{id}/{step}"), body).await?;
         // One page by hand, as a worker that died behind it; then the job itself, from the start.

@@ -1,7 +1,8 @@
 //! Invitations and password resets, by mail and by hand.
 
 use anyhow::{Context, Result, ensure};
-use it::{MailServer, PASSWORD, TestApp, token_of};
+use it::people::{enterprise_of, ids};
+use it::{MailServer, PASSWORD, Reach, TestApp, grant, token_of};
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::jobs::Outcome;
@@ -22,7 +23,11 @@ async fn with_mail() -> Result<(TestApp, MailServer)> {
 }
 
 fn boris() -> Value {
-    json!({ "email": "Boris@example.org", "name": "Борис", "role": "picker" })
+    boris_with(&[grant("picker", Reach::Enterprise)])
+}
+
+fn boris_with(grants: &[Value]) -> Value {
+    json!({ "email": "Boris@example.org", "name": "Борис", "grants": grants })
 }
 
 async fn accept(app: &TestApp, token: &str, password: &str) -> Result<u16> {
@@ -45,7 +50,11 @@ async fn forgot(app: &TestApp, email: &str) -> Result<()> {
 
 /// An invitation by hand; its token.
 async fn invited(client: &Client) -> Result<String> {
-    let answer = client.ask(Method::POST, "/users/invitations", Some(boris())).await?;
+    invited_with(client, &[grant("picker", Reach::Enterprise)]).await
+}
+
+async fn invited_with(client: &Client, grants: &[Value]) -> Result<String> {
+    let answer = client.ask(Method::POST, "/users/invitations", Some(boris_with(grants))).await?;
     ensure!(answer.status.as_u16() == 202, "{} {}", answer.status, answer.body);
     token_of(&text(&answer.body, "link")?)
 }
@@ -68,6 +77,118 @@ async fn without_mail_an_administrator_passes_an_invitation_on_by_hand() -> Resu
     );
     administrator.refused("/users/invitations", boris(), "already_member").await?;
     picker.refused("/users/invitations", boris(), "forbidden").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_enterprise_without_anybody_is_opened_by_an_invitation_and_by_one_only() -> Result<()> {
+    let app = TestApp::start().await?;
+    let system = app.system_administrator().await?;
+    let enterprise = text(&system.post("/enterprises", json!({ "name": "Лютик" })).await?, "id")?;
+    let path = format!("/enterprises/{enterprise}/administrator-invitations");
+    let invite = async |email: &str| -> Result<String> {
+        token_of(&text(&system.post(&path, json!({ "email": email, "name": "Борис" })).await?, "link")?)
+    };
+    let replaced = invite("boris@example.org").await?;
+    let (first, second) = (invite("boris@example.org").await?, invite("anna@example.org").await?);
+    assert_eq!(accept(&app, &replaced, BETTER).await?, 401, "a later invitation replaces it");
+    assert_eq!(accept(&app, &first, BETTER).await?, 204);
+    let boris = Client::new(&app.url)?.sign_in("boris@example.org", BETTER).await?;
+    assert_eq!(enterprise_of(&boris).await?, enterprise);
+    app.person(&boris, "picker", Reach::Enterprise).await?;
+    assert_eq!(accept(&app, &second, BETTER).await?, 409, "there is an administrator by now");
+    let again = json!({ "email": "anna@example.org", "name": "Анна" });
+    system.refused(&path, again.clone(), "enterprise_administered").await?;
+    boris.refused(&path, again.clone(), "forbidden").await?;
+    let nowhere = "/enterprises/01900000-0000-7000-8000-000000000000/administrator-invitations";
+    assert_eq!(system.outcome(Method::POST, nowhere, Some(again)).await?, (404, "not_found".to_owned()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_invitation_gives_exactly_what_it_grants() -> Result<()> {
+    let app = TestApp::start().await?;
+    let boss = app.enterprise("Ромашка").await?;
+    let warehouse = text(&boss.post("/warehouses", json!({ "name": "Тут" })).await?, "id")?;
+    boss.post("/warehouses", json!({ "name": "Там" })).await?;
+    let role = app.own_role(&boss, "Кладовая", &["stock:read", "jobs:read"]).await?;
+    let grants = [grant("picker", Reach::Warehouses(&[&warehouse])), grant(&role, Reach::Own)];
+    let token = invited_with(&boss, &grants).await?;
+    assert_eq!(accept(&app, &token, BETTER).await?, 204);
+    let boris = Client::new(&app.url)?.sign_in("boris@example.org", BETTER).await?;
+    assert_eq!(boris.get("/users/me").await?["user"]["grants"], json!(grants));
+    assert_eq!(ids(&boris, "/warehouses").await?, [warehouse]);
+    assert_eq!(boris.outcome(Method::GET, "/jobs", None).await?.0, 403, "what cannot be narrowed so far is not given");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_invites_with_what_they_lack_and_grants_are_checked_like_everywhere() -> Result<()> {
+    let app = TestApp::start().await?;
+    let (boss, stranger) = (app.enterprise("Ромашка").await?, app.enterprise("Чужие").await?);
+    let staff = app.own_role(&boss, "Кадры", &["people:manage", "people:read", "stock:read"]).await?;
+    let officer = app.person(&boss, &staff, Reach::Enterprise).await?;
+    let foreign = text(&stranger.post("/warehouses", json!({ "name": "Чужой" })).await?, "id")?;
+    let foreign_role = app.own_role(&stranger, "Чужая", &["stock:read"]).await?;
+    for role in ["administrator", "picker"] {
+        let body = boris_with(&[grant(role, Reach::Enterprise)]);
+        officer.client.refused("/users/invitations", body, "rights_exceed_own").await?;
+    }
+    for (grants, field) in [
+        (vec![], "grants"),
+        (vec![json!({ "reach": "enterprise" })], "grants.0.role"),
+        (vec![grant("picker", Reach::Own), grant("picker", Reach::Warehouses(&[]))], "grants.1.warehouseIds"),
+        (vec![grant("picker", Reach::Warehouses(&[&foreign]))], "grants.0.warehouseIds"),
+        (vec![grant(&foreign_role, Reach::Enterprise)], "grants.0.roleId"),
+    ] {
+        let answer = boss.ask(Method::POST, "/users/invitations", Some(boris_with(&grants))).await?;
+        assert_eq!((answer.status.as_u16(), answer.body["field"].as_str()), (422, Some(field)), "{}", answer.body);
+    }
+    assert_eq!(app.count("SELECT count(*) FROM letters").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_given_any_more_is_refused_in_words_and_the_invitation_is_not_used_up() -> Result<()> {
+    let app = TestApp::start().await?;
+    let boss = app.enterprise("Ромашка").await?;
+    let deputy = app.person(&boss, "administrator", Reach::Enterprise).await?;
+    let role = app.own_role(&boss, "Недолгая", &["stock:read"]).await?;
+    let warehouse = text(&boss.post("/warehouses", json!({ "name": "Недолгий" })).await?, "id")?;
+    let refused = async |token: &str, why: &str| -> Result<()> {
+        let body = json!({ "token": token, "password": BETTER });
+        let door = Client::new(&app.url)?;
+        let detail = door.refused("/auth/invitations/accept", body, "invitation_outdated").await?;
+        ensure!(detail.contains(why), "{detail}");
+        ensure!(app.count("SELECT count(*) FROM users WHERE email = 'boris@example.org'").await? == 0, "half done");
+        Ok(())
+    };
+
+    let token = invited_with(&boss, &[grant(&role, Reach::Enterprise)]).await?;
+    boss.delete(&format!("/roles/{role}")).await?;
+    refused(&token, "a role that the invitation grants was deleted").await?;
+
+    let token = invited_with(&boss, &[grant("picker", Reach::Warehouses(&[&warehouse]))]).await?;
+    app.admin().await?.execute("DELETE FROM cells; DELETE FROM warehouses").await?;
+    refused(&token, "a warehouse that the invitation names is gone").await?;
+
+    let token = invited_with(&deputy.client, &[grant("administrator", Reach::Enterprise)]).await?;
+    let grants = |role: &str| json!({ "grants": [grant(role, Reach::Enterprise)] });
+    boss.put(&format!("/users/{}/grants", deputy.id), grants("picker")).await?;
+    refused(&token, "who invited you may not grant this any more").await?;
+    boss.put(&format!("/users/{}/grants", deputy.id), grants("administrator")).await?;
+    assert_eq!(accept(&app, &token, BETTER).await?, 204, "it was not used up");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_invitation_of_the_release_before_gives_its_role_all_over_the_enterprise() -> Result<()> {
+    let app = TestApp::start().await?;
+    let token = invited(&app.enterprise("Ромашка").await?).await?;
+    app.admin().await?.execute("UPDATE letters SET role = 'viewer', grants = NULL").await?;
+    assert_eq!(accept(&app, &token, BETTER).await?, 204);
+    let boris = Client::new(&app.url)?.sign_in("boris@example.org", BETTER).await?;
+    assert_eq!(boris.get("/users/me").await?["user"]["grants"], json!([grant("viewer", Reach::Enterprise)]));
     Ok(())
 }
 

@@ -2,7 +2,8 @@
 //! already is told that too.
 
 use anyhow::Result;
-use it::{Act, Shop, TestApp, changing_operations, example};
+use it::people::enterprise_of;
+use it::{Act, Reach, Shop, TestApp, asker, changing_operations, example, grant};
 use reqwest::Method;
 use serde_json::{Value, json};
 use stack::Client;
@@ -48,8 +49,9 @@ async fn every_edit_compares_versions_and_everything_else_refuses_to_be_asked() 
     let shop = app.shop().await?;
     for operation in changing_operations().into_iter().filter(|operation| api::idempotency::accepts(operation)) {
         let act = example(&shop, &operation).await?.unwrap_or_else(|| panic!("{operation} has no example"));
+        let client = asker(&shop, &operation).await?;
         let before = app.fingerprint(&[]).await?;
-        let answer = edit(&shop.client, &act, "\"0\"").await?;
+        let answer = edit(&client, &act, "\"0\"").await?;
         let expected = if api::versions::EDITS.contains(&operation.as_str()) {
             (412, "precondition_failed")
         } else {
@@ -58,9 +60,9 @@ async fn every_edit_compares_versions_and_everything_else_refuses_to_be_asked() 
         assert_eq!((answer.status.as_u16(), answer.code()), expected, "{operation}: {}", answer.body);
         assert_eq!(answer.body["field"], "If-Match", "{operation}");
         assert_eq!(app.fingerprint(&[]).await?, before, "{operation} did something");
-        assert!(edit(&shop.client, &act, "5").await?.status.as_u16() == 422, "{operation}: not a tag");
+        assert!(edit(&client, &act, "5").await?.status.as_u16() == 422, "{operation}: not a tag");
         if api::versions::EDITS.contains(&operation.as_str()) {
-            let done = edit(&shop.client, &act, "*").await?;
+            let done = edit(&client, &act, "*").await?;
             assert!(done.status.is_success(), "{operation}: {}", done.body);
         }
         app.run_jobs().await?;
@@ -71,7 +73,12 @@ async fn every_edit_compares_versions_and_everything_else_refuses_to_be_asked() 
 async fn objects(shop: &Shop<'_>) -> Result<Vec<String>> {
     let (request, _) = shop.picked(1).await?;
     let supply = shop.supply(&request).await?;
+    let picker = shop.app.person(&shop.client, "picker", Reach::Enterprise).await?;
+    let role = shop.app.own_role(&shop.client, "Упаковщик", &["stock:read"]).await?;
     Ok(vec![
+        format!("/users/{}", picker.id),
+        format!("/roles/{role}"),
+        format!("/enterprises/{}", enterprise_of(&shop.client).await?),
         format!("/requests/{request}"),
         format!("/supplies/{supply}"),
         format!("/warehouses/{}", shop.warehouse),
@@ -144,4 +151,27 @@ fn the_document_offers_the_headers_wherever_they_are_honoured() {
     for id in ["get_printer", "get_product", "get_request", "get_supply", "get_warehouse"] {
         assert!(tagged.contains(&id), "{id}");
     }
+}
+
+#[tokio::test]
+async fn whatever_an_enterprise_sees_of_a_person_is_counted_and_nothing_of_other_enterprises() -> Result<()> {
+    let app = TestApp::start().await?;
+    let (ours, theirs) = (app.enterprise("Ромашка").await?, app.enterprise("Василёк").await?);
+    let person = app.person(&ours, "picker", Reach::Enterprise).await?;
+    let again = json!({ "email": person.email, "grants": [grant("viewer", Reach::Enterprise)] });
+    theirs.post("/users", again).await?;
+    let path = format!("/users/{}", person.id);
+    let versions = async || -> Result<(i64, i64)> {
+        let of = |user: &Value| user["version"].as_i64().expect("a version");
+        Ok((of(&ours.get(&path).await?), of(&theirs.get(&path).await?)))
+    };
+    let (mut here, mut there) = versions().await?;
+    ours.put(&format!("{path}/grants"), json!({ "grants": [grant("storekeeper", Reach::Enterprise)] })).await?;
+    assert_eq!(versions().await?, (here + 1, there), "what they may do here is nobody else's business");
+    theirs.post(&format!("{path}/deactivate"), json!({})).await?;
+    (here, there) = (here + 1, there + 1);
+    assert_eq!(versions().await?, (here, there));
+    person.client.patch("/users/me", json!({ "name": "Пётр" })).await?;
+    assert_eq!(versions().await?, (here + 1, there + 1), "their name is seen by both");
+    Ok(())
 }

@@ -9,7 +9,9 @@ use stack::client::text;
 
 async fn make(client: &Client, sku: &str, more: Value) -> Result<Value> {
     let mut body = json!({ "sku": sku, "name": format!("Товар {sku}") });
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    for (field, value) in more.as_object().into_iter().flatten() {
+        body[field] = value.clone();
+    }
     client.post("/products", body).await
 }
 
@@ -40,12 +42,14 @@ async fn an_own_item_has_everything_that_is_said_of_it() -> Result<()> {
     assert_eq!(client.get(&path).await?, made);
     // Leading zeros matter: two barcodes, either finds it, and nothing like them does.
     for code in ["0046000000017", "46000000017"] {
-        assert_eq!(client.get(&format!("/products/by-barcode/{code}")).await?, made);
+        assert_eq!(client.get(&format!("/products/by-barcode?code={code}")).await?, made);
     }
-    let none = client.outcome(Method::GET, "/products/by-barcode/046000000017", None).await?;
+    let none = client.outcome(Method::GET, "/products/by-barcode?code=046000000017", None).await?;
     assert_eq!(none, (404, "not_found".to_owned()));
 
-    let changed = client.patch(&path, json!({ "brand": null, "minStock": 7, "barcodes": ["46000000017"] })).await?;
+    let changed = client
+        .patch(&path, json!({ "clear": ["brand", "minStock"], "minStock": 7, "barcodes": ["46000000017"] }))
+        .await?;
     assert_eq!((changed.get("brand"), &changed["minStock"], &changed["weightG"]), (None, &json!(7), &json!(320)));
     assert_eq!(changed["barcodes"], json!(["46000000017"]));
     assert_eq!(changed["version"], json!(2));
@@ -67,15 +71,18 @@ async fn a_sku_and_a_barcode_name_one_product_until_it_is_archived() -> Result<(
     assert_eq!(client.all("/products").await?.len(), 1, "nothing of a refused product is there");
 
     client.post(&format!("{first}/archive"), json!({})).await?;
-    assert_eq!(client.outcome(Method::GET, "/products/by-barcode/100", None).await?.0, 404);
+    assert_eq!(client.outcome(Method::GET, "/products/by-barcode?code=100", None).await?.0, 404);
     assert!(client.all("/products").await?.is_empty() && client.all("/products?archived=true").await?.len() == 1);
     assert_eq!(refused(&client, Method::PATCH, &first, json!({ "minStock": 1 })).await?, conflict("product_archived"));
     let second = client.post("/products", barcode).await?;
-    assert_eq!(client.get("/products/by-barcode/100").await?["id"], second["id"]);
-    assert_eq!(refused(&client, Method::POST, &format!("{first}/restore"), json!({})).await?, conflict("barcode_taken"));
+    assert_eq!(client.get("/products/by-barcode?code=100").await?["id"], second["id"]);
+    assert_eq!(
+        refused(&client, Method::POST, &format!("{first}/restore"), json!({})).await?,
+        conflict("barcode_taken")
+    );
     client.patch(&format!("/products/{}", text(&second, "id")?), json!({ "barcodes": [] })).await?;
     client.post(&format!("{first}/restore"), json!({})).await?;
-    assert_eq!(client.get("/products/by-barcode/100").await?["sku"], "A-1");
+    assert_eq!(client.get("/products/by-barcode?code=100").await?["sku"], "A-1");
     // Barcodes of different enterprises have nothing to do with each other.
     let other = app.enterprise("Василёк").await?;
     make(&other, "A-1", json!({ "barcodes": ["100"] })).await?;
@@ -88,7 +95,9 @@ async fn people_and_the_sync_do_not_overwrite_each_other() -> Result<()> {
     let shop = app.shop().await?;
     let card = &shop.products[0];
     let path = format!("/products/{}", text(card, "id")?);
-    for theirs in [json!({ "name": "Другое" }), json!({ "sku": "X" }), json!({ "brand": "X" }), json!({ "barcodes": [] })] {
+    for theirs in
+        [json!({ "name": "Другое" }), json!({ "sku": "X" }), json!({ "brand": "X" }), json!({ "barcodes": [] })]
+    {
         let outcome = refused(&shop.client, Method::PATCH, &path, theirs.clone()).await?;
         assert_eq!(outcome, conflict("kept_by_wildberries"), "{theirs}");
     }

@@ -115,7 +115,8 @@ async fn a_code_is_good_once_whoever_asks_at_the_same_moment() -> Result<()> {
         let answers = try_join_all(asking).await?;
         let inside = answers.iter().filter(|answer| answer.status.is_success()).count();
         assert_eq!(inside, 1, "round {round}");
-        assert!(answers.iter().all(|answer| [200, 401].contains(&answer.status.as_u16())), "round {round}");
+        // From the fifth wrong code on some have to wait.
+        assert!(answers.iter().all(|answer| [200, 401, 429].contains(&answer.status.as_u16())), "round {round}");
         app.clock.advance(chrono::Duration::seconds(30));
     }
     Ok(())
@@ -142,14 +143,16 @@ async fn from_the_fifth_wrong_code_on_even_the_right_one_has_to_wait() -> Result
         assert_eq!(second_step(&client, &token, "000000").await?.status.as_u16(), 401);
     }
     let right = code(&app, &secret, 0)?;
-    assert_eq!(second_step(&client, &token, &right).await?.status.as_u16(), 401, "not within a second");
+    let waits = second_step(&client, &token, &right).await?;
+    assert_eq!((waits.status.as_u16(), waits.code()), (429, "too_many_attempts"), "not within a second");
+    assert_eq!(waits.header("retry-after"), "1");
     app.clock.advance(chrono::Duration::seconds(1));
     assert_eq!(second_step(&client, &token, "000000").await?.status.as_u16(), 401);
     app.clock.advance(chrono::Duration::seconds(1));
-    assert_eq!(second_step(&client, &token, &right).await?.status.as_u16(), 401, "the wait has doubled");
+    assert_eq!(second_step(&client, &token, &right).await?.status.as_u16(), 429, "the wait has doubled");
     app.clock.advance(chrono::Duration::seconds(1));
     assert_eq!(second_step(&client, &token, &code(&app, &secret, 0)?).await?.status.as_u16(), 200);
-    assert_eq!(app.count("SELECT count(*) FROM second_factors WHERE failures = 0").await?, 1);
+    assert_eq!(app.count("SELECT count(*) FROM login_failures").await?, 0);
     Ok(())
 }
 
@@ -159,7 +162,8 @@ async fn guesses_at_once_are_all_counted() -> Result<()> {
     let Enrolled { email, client, .. } = enrolled(&app).await?;
     let token = pending(&client, &email).await?;
     try_join_all((0..20).map(|_| second_step(&client, &token, "000000"))).await?;
-    assert_eq!(app.count("SELECT count(*) FROM second_factors WHERE failures = 5").await?, 1, "five were looked at");
+    let looked_at = "SELECT count(*) FROM login_failures WHERE kind = 'second_factor' AND failures = 5";
+    assert_eq!(app.count(looked_at).await?, 1, "five were looked at");
     Ok(())
 }
 
@@ -218,6 +222,64 @@ async fn an_installation_may_ask_administrators_for_it_before_anything_else() ->
     administrator.post("/users", picker).await?;
     let picker = Client::new(&app.url)?.sign_in("boris@example.org", PASSWORD).await?;
     assert!(picker.get("/users/me").await.is_ok(), "only administrators are asked");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_runs_the_installation_has_a_second_factor_a_password_and_sessions_of_their_own() -> Result<()> {
+    let app = TestApp::start_with(&[("REQUIRE_SECOND_FACTOR", "on")]).await?;
+    let (email, system) = app.system_administrator_with_address().await?;
+    for (method, path) in [(Method::GET, "/enterprises"), (Method::GET, "/users/me"), (Method::GET, "/auth/sessions")] {
+        assert_eq!(system.outcome(method, path, None).await?, (403, "second_factor_required".to_owned()), "{path}");
+    }
+    assert!(system.get("/auth/second-factor").await?["onSince"].is_null());
+    let other = app.sign_in(&email).await?;
+    let secret = text(&system.post("/auth/second-factor", json!({})).await?, "secret")?;
+    let recovery = finish(&app, &system, &secret).await?;
+    system.get("/enterprises").await?;
+    assert_eq!(other.outcome(Method::GET, "/auth/second-factor", None).await?.0, 401, "it was opened with less");
+
+    let door = Client::new(&app.url)?;
+    let signed_in = second_step(&door, &pending(&door, &email).await?, &code(&app, &secret, 0)?).await?;
+    let again = door.with_token(Some(&text(&signed_in.body, "accessToken")?));
+    second_step(&door, &pending(&door, &email).await?, &recovery[0]).await?;
+    let renewed = again.post("/auth/second-factor/recovery-codes", json!({})).await?;
+    assert_eq!(renewed["recoveryCodes"].as_array().map(Vec::len), Some(10));
+    let sessions = again.get("/auth/sessions").await?["items"].as_array().context("a list")?.clone();
+    assert_eq!(sessions.len(), 3);
+    again.delete(&format!("/auth/sessions/{}", text(&sessions[0], "id")?)).await?;
+    again.post("/auth/sessions/end-others", json!({})).await?;
+    assert_eq!(system.outcome(Method::GET, "/enterprises", None).await?.0, 401);
+
+    app.clock.advance(chrono::Duration::minutes(5));
+    let better = json!({ "password": "мой кот ест только рыбу" });
+    let change = async || again.outcome(Method::PUT, "/auth/password", Some(better.clone())).await;
+    assert_eq!(change().await?, (403, "step_up_required".to_owned()));
+    again.post("/auth/confirm", json!({ "password": PASSWORD, "code": code(&app, &secret, 0)? })).await?;
+    assert_eq!(change().await?.0, 204);
+    assert_eq!(again.ask(Method::DELETE, "/auth/second-factor", None).await?.status.as_u16(), 204);
+    assert_eq!(again.outcome(Method::GET, "/enterprises", None).await?, (403, "second_factor_required".to_owned()));
+    again.post("/auth/logout-everywhere", json!({})).await?;
+    assert_eq!(again.outcome(Method::GET, "/auth/second-factor", None).await?.0, 401);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_program_has_no_second_factor_password_or_sessions() -> Result<()> {
+    let app = TestApp::start().await?;
+    let boss = app.enterprise("Ромашка").await?;
+    let (_, program) = app.key(&boss, json!({ "name": "Выгрузка", "permissions": ["stock:read"] })).await?;
+    for (method, path, body) in [
+        (Method::GET, "/auth/second-factor", None),
+        (Method::GET, "/auth/sessions", None),
+        (Method::POST, "/auth/second-factor", None),
+        (Method::POST, "/auth/second-factor/recovery-codes", None),
+        (Method::POST, "/auth/sessions/end-others", None),
+        (Method::PUT, "/auth/password", Some(json!({ "password": "мой кот ест только рыбу" }))),
+        (Method::POST, "/auth/email/change-requests", Some(json!({ "email": "bot@example.org" }))),
+    ] {
+        assert_eq!(program.outcome(method, path, body).await?, (403, "forbidden".to_owned()), "{path}");
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use it::{PASSWORD, TestApp};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::Connection;
 use stack::Client;
 use stack::client::{Answer, text};
 
@@ -292,6 +293,28 @@ async fn with_neither_redis_nor_postgres_nobody_is_let_in_and_nobody_is_called_a
     for answer in asking.await? {
         assert_eq!(answer.status.as_u16(), 503, "{}", answer.body);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_says_nothing_is_not_waited_for_and_lets_nobody_in() -> Result<()> {
+    let app = TestApp::start().await?;
+    let alone = app.replica_with(&[("REDIS_URL", "redis://127.0.0.1:1/0")]).await?;
+    let email = app.founded("Ромашка").await?;
+    let client = Client::new(&app.url)?.sign_in(&email, PASSWORD).await?;
+    let mut admin = app.admin().await?;
+    let mut stuck = admin.begin().await?;
+    sqlx::query("LOCK TABLE sessions").execute(&mut *stuck).await?;
+    for url in [&alone.url, &app.url] {
+        let answer = client.at(url).ask(Method::GET, "/users/me", None).await?;
+        assert_eq!((answer.status.as_u16(), answer.code()), (503, "unavailable"), "{}", answer.body);
+    }
+    stuck.rollback().await?;
+    assert_eq!(
+        client.at(&alone.url).ask(Method::GET, "/users/me", None).await?.status.as_u16(),
+        200,
+        "it speaks again"
+    );
     Ok(())
 }
 

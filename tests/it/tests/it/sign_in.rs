@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use argon2::password_hash::{PasswordHasher, SaltString};
-use it::{PASSWORD, TestApp, token_of};
+use it::people::enterprise_of;
+use it::{PASSWORD, TestApp, asker, changing_operations, example, token_of};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Executor;
@@ -32,9 +33,11 @@ async fn every_kind_of_token_opens_its_own_door_alone() -> Result<()> {
     let administrator = nobody.with_token(Some(&text(&signed_in, "accessToken")?));
     let me = text(&signed_in, "userId")?;
 
-    let invitation = json!({ "email": "boris@example.org", "name": "Борис", "role": "picker" });
+    let invitation = json!({ "email": "boris@example.org", "name": "Борис", "grants": [it::grant("picker", it::Reach::Enterprise)] });
     let invitation = administrator.post("/users/invitations", invitation).await?;
     let reset = administrator.post(&format!("/users/{me}/password-reset"), json!({})).await?;
+    let address = json!({ "email": "elsewhere@example.org" });
+    let address = administrator.post("/auth/email/change-requests", address).await?;
     let secret = text(&administrator.post("/auth/second-factor", json!({})).await?, "secret")?;
     crate::second_factor::finish(&app, &administrator, &secret).await?;
     let pending = login(&nobody, &email, PASSWORD).await?;
@@ -45,6 +48,7 @@ async fn every_kind_of_token_opens_its_own_door_alone() -> Result<()> {
         ("refresh", text(&signed_in, "refreshToken")?),
         ("reset", token_of(&text(&reset, "link")?)?),
         ("invitation", token_of(&text(&invitation, "link")?)?),
+        ("address", token_of(&text(&address, "link")?)?),
     ];
     for (made, token) in &tokens {
         for (wanted, _) in &tokens {
@@ -55,6 +59,7 @@ async fn every_kind_of_token_opens_its_own_door_alone() -> Result<()> {
                 "access" => ("/users/me", None),
                 "pending" => ("/auth/login/second-factor", Some(json!({ "pendingToken": token, "code": "000000" }))),
                 "refresh" => ("/auth/refresh", Some(json!({ "refreshToken": token }))),
+                "address" => ("/auth/email/change", Some(json!({ "token": token }))),
                 "reset" => ("/auth/password/reset", Some(json!({ "token": token, "password": BETTER }))),
                 _ => ("/auth/invitations/accept", Some(json!({ "token": token, "password": BETTER }))),
             };
@@ -151,7 +156,7 @@ async fn weak_passwords_are_refused_wherever_one_is_chosen() -> Result<()> {
     let client = app.enterprise("Ромашка").await?;
     // The last one is weak for whom it names, and only there.
     for password in ["wildberries2025", "парольпароль", "short", "olimpiada-kuznetsova"] {
-        let invitation = json!({ "email": "olimpiada.kuznetsova@example.org", "name": "Олимпиада", "role": "picker" });
+        let invitation = json!({ "email": "olimpiada.kuznetsova@example.org", "name": "Олимпиада", "grants": [it::grant("picker", it::Reach::Enterprise)] });
         let invitation = client.post("/users/invitations", invitation).await?;
         let accept = json!({ "token": token_of(&text(&invitation, "link")?)?, "password": password });
         let answer = client.ask(Method::POST, "/auth/invitations/accept", Some(accept)).await?;
@@ -169,6 +174,8 @@ async fn sensitive_acts_ask_who_it_is_after_five_minutes() -> Result<()> {
     let client = Client::new(&app.url)?.sign_in(&email, PASSWORD).await?;
     let me = text(&client.get("/users/me").await?["user"], "id")?;
     let account = shared::ids::AccountId::new();
+    let other = app.person(&client, "viewer", it::Reach::Enterprise).await?.id;
+    let (enterprise, boss) = (enterprise_of(&client).await?, it::grant("administrator", it::Reach::Enterprise));
     let sensitive = [
         (Method::PUT, "/auth/password".to_owned(), Some(json!({ "password": BETTER }))),
         (Method::POST, "/auth/second-factor".to_owned(), None),
@@ -178,6 +185,19 @@ async fn sensitive_acts_ask_who_it_is_after_five_minutes() -> Result<()> {
         (Method::POST, format!("/users/{me}/password-reset"), None),
         (Method::POST, "/wildberries/accounts".to_owned(), Some(json!({ "name": "Кабинет", "token": "t" }))),
         (Method::PUT, format!("/wildberries/accounts/{account}/token"), Some(json!({ "token": "t" }))),
+        (Method::POST, "/auth/email/change-requests".to_owned(), Some(json!({ "email": "elsewhere@example.org" }))),
+        (Method::POST, "/users".to_owned(), Some(json!({ "email": "b@example.org", "name": "Б", "grants": [boss] }))),
+        (
+            Method::POST,
+            "/users/invitations".to_owned(),
+            Some(json!({ "email": "c@example.org", "name": "В", "grants": [boss] })),
+        ),
+        (Method::PATCH, format!("/users/{other}"), Some(json!({ "email": "d@example.org" }))),
+        (
+            Method::POST,
+            format!("/enterprises/{enterprise}/api-keys"),
+            Some(json!({ "name": "К", "permissions": ["stock:read"] })),
+        ),
     ];
     let ask_all = async |confirmed: bool| -> Result<()> {
         for (method, path, body) in &sensitive {
@@ -193,6 +213,38 @@ async fn sensitive_acts_ask_who_it_is_after_five_minutes() -> Result<()> {
     ask_all(false).await?;
     client.post("/auth/confirm", json!({ "password": PASSWORD })).await?;
     ask_all(true).await
+}
+
+#[tokio::test]
+async fn what_wants_a_recent_proof_is_in_the_document_and_nothing_else_does() -> Result<()> {
+    let app = TestApp::start().await?;
+    let mut shop = app.shop().await?;
+    let document: Value = serde_json::from_str(&api::openapi())?;
+    let operations: Vec<_> = document["paths"]
+        .as_object()
+        .context("paths")?
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+        .collect();
+    let mut asked = 0;
+    for operation in changing_operations().into_iter().filter(|operation| api::idempotency::accepts(operation)) {
+        shop.client = app.sign_in(&shop.email).await?;
+        let act = example(&shop, &operation).await?.unwrap_or_else(|| panic!("{operation} has no example"));
+        let client = asker(&shop, &operation).await?;
+        app.clock.advance(chrono::Duration::minutes(5));
+        let answer = client.ask(act.method, &act.path, act.body).await?;
+        let shown =
+            operations.iter().find(|shown| shown["operationId"] == operation.as_str()).context("it is shown")?;
+        if shown["x-step-up"] == "always" {
+            asked += 1;
+            assert_eq!((answer.status.as_u16(), answer.code()), (403, "step_up_required"), "{operation}");
+        } else {
+            assert!(answer.status.is_success(), "{operation}: {} {}", answer.status, answer.body);
+        }
+        app.run_jobs().await?;
+    }
+    assert!(asked >= 7, "only {asked} want a proof");
+    Ok(())
 }
 
 #[tokio::test]

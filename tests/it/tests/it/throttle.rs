@@ -167,3 +167,79 @@ async fn without_the_counters_nobody_is_let_in_and_nobody_guesses() -> Result<()
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn the_tokens_of_letters_are_tried_like_passwords_from_each_address() -> Result<()> {
+    let app = TestApp::start_with(&[PROXY]).await?;
+    let guesser = Guesser::new(&app)?;
+    for (path, more) in [
+        ("/auth/password/reset", json!({ "password": "мой кот ест только рыбу" })),
+        ("/auth/invitations/accept", json!({ "password": "мой кот ест только рыбу" })),
+        ("/auth/email/change", json!({})),
+    ] {
+        let attempt = async |number: usize, from: &str| -> Result<u16> {
+            let mut body = more.clone();
+            body["token"] = json!(format!("a wrong token {number}"));
+            let request = guesser.http.post(format!("{}{path}", app.url)).header("x-forwarded-for", from).json(&body);
+            Ok(request.send().await?.status().as_u16())
+        };
+        let mut seen = Vec::new();
+        for number in 0..7 {
+            seen.push(attempt(number, "198.51.100.7").await?);
+        }
+        assert_eq!(seen, [401, 401, 401, 401, 401, 429, 429], "{path}");
+        assert_eq!(attempt(8, "198.51.100.8").await?, 401, "{path}: elsewhere nobody waits");
+        app.clock.advance(Duration::seconds(1));
+        assert_eq!(attempt(9, "198.51.100.7").await?, 401, "{path}");
+    }
+    assert_eq!(app.count("SELECT count(DISTINCT kind) FROM login_failures").await?, 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_try_at_a_secret_uses_the_allowance_of_its_address_and_refreshing_does_not() -> Result<()> {
+    let app = TestApp::start_with(&[PROXY, ("RATE_LIMITS", "address=100000,signin=3")]).await?;
+    let guesser = Guesser::new(&app)?;
+    let email = somebody(&app).await?;
+    let ask = async |path: &str, body: Value, from: &str, token: Option<&str>| -> Result<(u16, Value)> {
+        let mut request = guesser.http.post(format!("{}{path}", app.url)).header("x-forwarded-for", from).json(&body);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await?;
+        Ok((response.status().as_u16(), response.json().await.unwrap_or_default()))
+    };
+    let wrong = json!({ "token": "t", "password": "мой кот ест только рыбу" });
+    for (number, (path, body)) in [
+        ("/auth/login", json!({ "email": "nobody@example.org", "password": "p" })),
+        ("/auth/login/second-factor", json!({ "pendingToken": "t", "code": "1" })),
+        ("/auth/password/reset", wrong.clone()),
+        ("/auth/invitations/accept", wrong),
+        ("/auth/email/change", json!({ "token": "t" })),
+        ("/auth/confirm", json!({ "password": "p" })),
+        ("/auth/refresh", json!({ "refreshToken": "t" })),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let from = format!("198.51.100.{number}");
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            // A token of nobody's does not help past the count.
+            seen.push(ask(path, body.clone(), &from, Some("nonsense")).await?.0);
+        }
+        assert_eq!(seen, [401, 401, 401, 429], "{path}");
+    }
+
+    let office = "198.51.100.200";
+    let login = json!({ "email": email, "password": it::PASSWORD });
+    let (status, mut signed_in) = ask("/auth/login", login, office, None).await?;
+    assert_eq!(status, 200);
+    for round in 0..20 {
+        let refresh = json!({ "refreshToken": signed_in["refreshToken"] });
+        let (status, next) = ask("/auth/refresh", refresh, office, None).await?;
+        assert_eq!(status, 200, "round {round}: {next}");
+        signed_in = next;
+    }
+    Ok(())
+}

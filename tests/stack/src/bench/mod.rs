@@ -43,12 +43,36 @@ pub enum Figures {
     Import,
     /// The memory of the programs after the walk
     Memory,
+    /// A change with its audit entry against one without
+    Audit,
     /// The front door in a rush
     Door,
+    /// What session check and row security cost
+    Recognition,
 }
 
-/// Measures what an audit entry costs, and nothing else.
-pub async fn audit(steps: &mut Steps) -> anyhow::Result<()> {
+/// Session check and row security against the bare handler: a benchmark of the suite, because both stand in one process.
+async fn recognition(broken: &mut Vec<&'static str>, steps: &mut Steps) -> anyhow::Result<()> {
+    let servers = Servers::start_with(ServerOptions { private: true, ..ServerOptions::new(Durability::Fast) }, |_| ());
+    let servers = steps.step("Start Postgres and Redis", servers).await?;
+    let bench = crate::programs::cargo(&["bench", "--quiet", "--package", "it", "--bench", "recognition"])?;
+    let mut bench = crate::suite::with_servers(bench, &servers);
+    let measuring = async {
+        let measured = tokio::task::spawn_blocking(move || bench.output()).await?.context("starting the benchmark")?;
+        let (said, complained) =
+            (String::from_utf8_lossy(&measured.stdout).into_owned(), String::from_utf8_lossy(&measured.stderr));
+        ensure!(!said.is_empty(), "it did not run: {complained}");
+        anyhow::Ok((measured.status.success(), said))
+    };
+    let (held, said) = steps.step("Session check and row security", measuring).await?;
+    let reached = said.lines().last().unwrap_or_default().trim().to_owned();
+    let what = "session check and row security, against the same handler without";
+    tell(steps, broken, &Figure { what, promise: "≥ 0.70 of the rate", reached, held });
+    servers.stop().await
+}
+
+/// What an audit entry costs, on a server of its own.
+async fn audit(broken: &mut Vec<&'static str>, steps: &mut Steps) -> anyhow::Result<()> {
     let servers =
         Servers::start_with(ServerOptions { private: true, ..ServerOptions::new(Durability::Durable) }, |_| ());
     let servers = steps.step("Start Postgres", servers).await?;
@@ -59,7 +83,7 @@ pub async fn audit(steps: &mut Steps) -> anyhow::Result<()> {
     };
     steps.step("Apply the migrations", migrating).await?;
     let figure = steps.step("Changes with their audit entries", audit::figure(&servers, DATABASE)).await?;
-    tell(steps, &mut Vec::new(), &figure);
+    tell(steps, broken, &figure);
     servers.stop().await
 }
 
@@ -97,10 +121,13 @@ pub async fn run(short: bool, only: &[Figures], steps: &mut Steps) -> anyhow::Re
         stack.simulator.set_limits(Limits::Off);
         let figure = steps.step("Import against bare SQL", import(&stack, orders)).await?;
         tell(steps, &mut broken, &figure);
-        let figure =
-            steps.step("Changes with their audit entries", audit::figure(&stack.servers, &stack.database)).await?;
-        tell(steps, &mut broken, &figure);
         stack.down().await?;
+    }
+    if wanted(Figures::Audit) {
+        audit(&mut broken, steps).await?;
+    }
+    if wanted(Figures::Recognition) {
+        recognition(&mut broken, steps).await?;
     }
     if wanted(Figures::Door) {
         door::run(&mut broken, steps).await?;

@@ -89,18 +89,32 @@ async fn insist(clients: &[Client], round: u64, seed: u64) -> anyhow::Result<(Va
     loop {
         let client = &clients[chance.random_range(0..clients.len())];
         let headers = [("Idempotency-Key", key.as_str())];
-        match client.ask_with(Method::POST, "/warehouses", Some(body.clone()), &headers).await {
+        let last = match client.ask_with(Method::POST, "/warehouses", Some(body.clone()), &headers).await {
             Ok(answer) if answer.status.as_u16() == 201 && answer.body.is_object() => {
                 met.replayed = u64::from(answer.header("idempotent-replayed") == "true");
                 return Ok((answer.body, met));
             }
-            Ok(answer) if answer.code() == "idempotency_in_progress" => met.busy += 1,
+            Ok(answer) if answer.code() == "idempotency_in_progress" => {
+                met.busy += 1;
+                answer.body.to_string()
+            }
             // A replica that just starts, or a database that is asked by too many; a status alone is a body cut off by a kill.
-            Ok(answer) if [201, 429, 503].contains(&answer.status.as_u16()) => met.broken += 1,
+            Ok(answer) if [201, 429, 503].contains(&answer.status.as_u16()) => {
+                met.broken += 1;
+                format!("{} {}", answer.status, answer.body)
+            }
             Ok(answer) => bail!("round {round} was answered {}: {}", answer.status, answer.body),
-            Err(_killed) => met.broken += 1,
-        }
-        ensure!(begin.elapsed() < PATIENCE, "round {round}: no answer within {PATIENCE:?}");
+            Err(killed) => {
+                met.broken += 1;
+                format!("{killed:#}")
+            }
+        };
+        ensure!(
+            begin.elapsed() < PATIENCE,
+            "round {round}: no answer within {PATIENCE:?}, after {} times in progress and {} times none; at last: {last}",
+            met.busy,
+            met.broken
+        );
         tokio::time::sleep(Duration::from_millis(chance.random_range(5..50))).await;
     }
 }

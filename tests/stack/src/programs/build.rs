@@ -35,7 +35,7 @@ pub fn program(profile: Profile, name: &str) -> PathBuf {
 }
 
 /// Cargo marks its target folder; ours is in it, wherever it was put.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let this = env::current_exe().unwrap_or_default();
     let marked = this.ancestors().skip(1).find(|folder| folder.join("CACHEDIR.TAG").is_file());
     marked.map_or_else(|| workspace().join("target"), Path::to_owned)

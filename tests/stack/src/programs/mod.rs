@@ -19,7 +19,7 @@ mod build;
 mod environment;
 
 pub use build::{Profile, build, program, workspace};
-pub(crate) use build::{cargo, listen_to};
+pub(crate) use build::{cargo, listen_to, target};
 pub use environment::{Environment, Secrets, UNHINDERED};
 
 use crate::{
