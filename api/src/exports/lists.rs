@@ -15,7 +15,7 @@ use shared::requests::{self, RequestFilter, RequestStatus, RequestType};
 use shared::supplies::{self, SupplyFilter, SupplyStatus};
 use shared::warehouses;
 
-use super::{Export, Format, Listed, export};
+use super::{Export, ExportFormat, Listed, export};
 use crate::Tag;
 use crate::auth::Caller;
 use crate::inventory::{Balance, StockEntry};
@@ -98,7 +98,7 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         /// What kind of file; CSV if absent.
-        format: Query<Option<Format>>,
+        format: Query<Option<ExportFormat>>,
         /// With exactly this barcode.
         #[oai(validator(max_length = 128))]
         barcode: Query<Option<String>>,
@@ -121,7 +121,7 @@ impl Api {
         below_minimum: Query<Option<bool>>,
         /// Bundles, or what is none.
         bundle: Query<Option<bool>>,
-    ) -> Result<Export, ApiError> {
+    ) -> Result<Export<Product>, ApiError> {
         let filter = ProductFilter {
             barcode: barcode.0,
             text: text.0,
@@ -142,7 +142,7 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         /// What kind of file; CSV if absent.
-        format: Query<Option<Format>>,
+        format: Query<Option<ExportFormat>>,
         /// Of this product.
         #[oai(name = "productId")]
         product_id: Query<Option<ProductId>>,
@@ -152,7 +152,7 @@ impl Api {
         /// In this cell.
         #[oai(name = "cellId")]
         cell_id: Query<Option<CellId>>,
-    ) -> Result<Export, ApiError> {
+    ) -> Result<Export<Balance>, ApiError> {
         let filter = BalanceFilter { product_id: product_id.0, warehouse_id: warehouse_id.0, cell_id: cell_id.0 };
         export(&db, actor, "balances", format.0.unwrap_or_default(), filter).await
     }
@@ -169,14 +169,14 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         /// What kind of file; CSV if absent.
-        format: Query<Option<Format>>,
+        format: Query<Option<ExportFormat>>,
         /// Of this product.
         #[oai(name = "productId")]
         product_id: Query<Option<ProductId>>,
         /// For this order.
         #[oai(name = "orderId")]
         order_id: Query<Option<OrderId>>,
-    ) -> Result<Export, ApiError> {
+    ) -> Result<Export<StockEntry>, ApiError> {
         let filter = EntryFilter { product_id: product_id.0, order_id: order_id.0 };
         export(&db, actor, "stock-entries", format.0.unwrap_or_default(), filter).await
     }
@@ -188,13 +188,13 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         /// What kind of file; CSV if absent.
-        format: Query<Option<Format>>,
+        format: Query<Option<ExportFormat>>,
         /// In this status.
         status: Query<Option<OrderStatus>>,
         /// In this supply.
         #[oai(name = "supplyId")]
         supply_id: Query<Option<SupplyId>>,
-    ) -> Result<Export, ApiError> {
+    ) -> Result<Export<Order>, ApiError> {
         let filter = OrderFilter { status: status.0, supply_id: supply_id.0, ..OrderFilter::default() };
         export(&db, actor, "orders", format.0.unwrap_or_default(), filter).await
     }
@@ -212,8 +212,8 @@ impl Api {
         db: Data<&Db>,
         id: Path<WarehouseId>,
         /// What kind of file; CSV if absent.
-        format: Query<Option<Format>>,
-    ) -> Result<Export, ApiError> {
+        format: Query<Option<ExportFormat>>,
+    ) -> Result<Export<Cell>, ApiError> {
         export(&db, actor, "cells", format.0.unwrap_or_default(), CellsOf(id.0)).await
     }
 
@@ -224,12 +224,12 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         /// What kind of file; CSV if absent.
-        format: Query<Option<Format>>,
+        format: Query<Option<ExportFormat>>,
         /// In this status.
         status: Query<Option<RequestStatus>>,
         /// Of this type.
         r#type: Query<Option<RequestType>>,
-    ) -> Result<Export, ApiError> {
+    ) -> Result<Export<Request>, ApiError> {
         let filter = RequestFilter { status: status.0, r#type: r#type.0 };
         export(&db, actor, "requests", format.0.unwrap_or_default(), filter).await
     }
@@ -241,10 +241,10 @@ impl Api {
         Caller(actor): Caller,
         db: Data<&Db>,
         /// What kind of file; CSV if absent.
-        format: Query<Option<Format>>,
+        format: Query<Option<ExportFormat>>,
         /// In this status.
         status: Query<Option<SupplyStatus>>,
-    ) -> Result<Export, ApiError> {
+    ) -> Result<Export<Supply>, ApiError> {
         let filter = SupplyFilter { status: status.0 };
         export(&db, actor, "supplies", format.0.unwrap_or_default(), filter).await
     }

@@ -11,11 +11,13 @@ mod lists;
 mod xlsx;
 
 use std::future::Future;
+use std::marker::PhantomData;
 
 use futures::stream::try_unfold;
 use poem::http::header;
 use poem::{Body, IntoResponse, Response};
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::payload::{Binary, Payload};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Enum};
 use serde_json::Value;
@@ -31,7 +33,7 @@ pub use lists::Api;
 /// What kind of file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
 #[oai(rename_all = "snake_case")]
-pub enum Format {
+pub enum ExportFormat {
     /// Commas, CRLF, UTF-8 with a byte order mark, quoted as RFC 4180 has it.
     #[default]
     Csv,
@@ -41,7 +43,7 @@ pub enum Format {
     Json,
 }
 
-impl Format {
+impl ExportFormat {
     const ALL: [Self; 3] = [Self::Csv, Self::Xlsx, Self::Json];
 
     fn media_type(self) -> &'static str {
@@ -70,12 +72,13 @@ pub trait Listed: Send + Sync + 'static {
     fn page(&self, tx: &mut EnterpriseTx, query: &PageQuery) -> impl Future<Output = Result<Page<Self::Row>>> + Send;
 }
 
-/// A file that is made while it is sent.
+/// A file that is made while it is sent; as JSON, an array of what the list shows.
 #[derive(Debug)]
-pub struct Export {
-    format: Format,
+pub struct Export<R> {
+    format: ExportFormat,
     name: &'static str,
     body: Body,
+    rows: PhantomData<fn() -> R>,
 }
 
 /// Exports a list. Whatever refuses the list refuses the export: the first page is read before anything is answered.
@@ -83,9 +86,9 @@ pub async fn export<L: Listed>(
     db: &Db,
     actor: Actor,
     name: &'static str,
-    format: Format,
+    format: ExportFormat,
     list: L,
-) -> Result<Export, ApiError> {
+) -> Result<Export<L::Row>, ApiError> {
     let mut reading = Reading {
         db: db.clone(),
         actor,
@@ -107,7 +110,7 @@ pub async fn export<L: Listed>(
             }
         }
     });
-    Ok(Export { format, name, body: Body::from_bytes_stream(parts) })
+    Ok(Export { format, name, body: Body::from_bytes_stream(parts), rows: PhantomData })
 }
 
 struct Reading<L: Listed> {
@@ -160,11 +163,11 @@ enum Encoder {
 }
 
 impl Encoder {
-    fn new(format: Format, columns: Vec<&'static str>) -> Self {
+    fn new(format: ExportFormat, columns: Vec<&'static str>) -> Self {
         match format {
-            Format::Csv => Self::Csv(Box::new(csv::Csv::new(columns))),
-            Format::Xlsx => Self::Xlsx(Box::new(xlsx::Xlsx::new(columns))),
-            Format::Json => Self::Json(json::Json::default()),
+            ExportFormat::Csv => Self::Csv(Box::new(csv::Csv::new(columns))),
+            ExportFormat::Xlsx => Self::Xlsx(Box::new(xlsx::Xlsx::new(columns))),
+            ExportFormat::Json => Self::Json(json::Json::default()),
         }
     }
 
@@ -195,7 +198,7 @@ impl Encoder {
     }
 }
 
-impl IntoResponse for Export {
+impl<R: Send> IntoResponse for Export<R> {
     fn into_response(self) -> Response {
         let disposition = format!("attachment; filename=\"{}.{}\"", self.name, self.format.extension());
         Response::builder()
@@ -206,11 +209,15 @@ impl IntoResponse for Export {
 }
 
 /// One status, three kinds of content.
-impl ApiResponse for Export {
+impl<R: ToJSON> ApiResponse for Export<R> {
     fn meta() -> MetaResponses {
-        let schema =
-            || MetaSchemaRef::Inline(Box::new(MetaSchema { format: Some("binary"), ..MetaSchema::new("string") }));
-        let content = Format::ALL.map(|format| MetaMediaType { content_type: format.media_type(), schema: schema() });
+        let content = ExportFormat::ALL.map(|format| {
+            let schema = match format {
+                ExportFormat::Csv | ExportFormat::Xlsx => Binary::<Vec<u8>>::schema_ref(),
+                ExportFormat::Json => Vec::<R>::schema_ref(),
+            };
+            MetaMediaType { content_type: format.media_type(), schema }
+        });
         let response = MetaResponse {
             description: "The file, made while it is sent",
             status: Some(200),
@@ -221,7 +228,9 @@ impl ApiResponse for Export {
         MetaResponses { responses: vec![response] }
     }
 
-    fn register(_registry: &mut Registry) {}
+    fn register(registry: &mut Registry) {
+        R::register(registry);
+    }
 }
 
 #[cfg(test)]

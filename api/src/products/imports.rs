@@ -8,7 +8,7 @@ use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
 use shared::ids::{JobId, ProductId, ProductImportId};
 use shared::page::PageQuery;
-use shared::products::imports::{self, Column, Format, ImportStatus, RowOutcome, UndoOutcome, Verdict};
+use shared::products::imports::{self, Column, ImportFormat, ImportStatus, RowOutcome, RowVerdict, UndoOutcome};
 use shared::versions::Version;
 
 use crate::Tag;
@@ -25,7 +25,7 @@ shown! {
         /// As its sender called the file.
         file_name: String,
         /// What it was.
-        format: Format,
+        format: ImportFormat,
         /// Where it is.
         status: ImportStatus,
         /// The names of the columns.
@@ -73,7 +73,7 @@ shown! {
         /// As they were read.
         cells: Vec<String>,
         /// What the dry run says.
-        verdict: Option<Verdict>,
+        verdict: Option<RowVerdict>,
         /// What became of it.
         outcome: Option<RowOutcome>,
         /// What became of taking it back.
@@ -165,7 +165,7 @@ impl Api {
         db: Data<&Db>,
         id: Path<ProductImportId>,
         /// Only those with this verdict.
-        verdict: Query<Option<Verdict>>,
+        verdict: Query<Option<RowVerdict>>,
         /// Rows per page, from 1 to 1000; 100 if absent.
         limit: Query<Option<i64>>,
         /// The `next` of the page before.

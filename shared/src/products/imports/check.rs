@@ -6,7 +6,7 @@ use super::super::facts::{Facts, Owner, checked_barcodes};
 use super::super::look;
 use super::super::store::{self, Held as Product};
 use super::columns::{self, Said};
-use super::{ImportStatus, Progress, Verdict, by_sku, hold, paths};
+use super::{ImportStatus, Progress, RowVerdict, by_sku, hold, paths};
 use crate::Result;
 use crate::db::EnterpriseTx;
 use crate::ids::{ProductId, ProductImportId};
@@ -42,7 +42,7 @@ impl Seen {
 /// What is to be written of a row, as it was found.
 #[derive(Debug)]
 pub(super) struct Judged {
-    pub verdict: Verdict,
+    pub verdict: RowVerdict,
     pub reason: Option<String>,
     pub product: Option<(ProductId, Version)>,
     /// As it will be.
@@ -54,7 +54,7 @@ pub(super) struct Judged {
 impl Judged {
     fn wrong(reason: String) -> Self {
         Self {
-            verdict: Verdict::Wrong,
+            verdict: RowVerdict::Wrong,
             reason: Some(reason),
             product: None,
             facts: Facts::default(),
@@ -122,12 +122,12 @@ pub async fn check_page(tx: &mut EnterpriseTx, id: ProductImportId, seen: &mut O
     import.page_done(tx, &numbers, PAGE, ImportStatus::Checked).await
 }
 
-fn word(verdict: Verdict) -> &'static str {
+fn word(verdict: RowVerdict) -> &'static str {
     match verdict {
-        Verdict::Create => "create",
-        Verdict::Change => "change",
-        Verdict::Same => "same",
-        Verdict::Wrong => "wrong",
+        RowVerdict::Create => "create",
+        RowVerdict::Change => "change",
+        RowVerdict::Same => "same",
+        RowVerdict::Wrong => "wrong",
     }
 }
 
@@ -169,9 +169,9 @@ fn judge_one(
             return Err("name: is needed for a new product".to_owned());
         }
         let facts = said.change.applied(&Facts::default(), Owner::People).map_err(|error| error.to_string())?;
-        return Ok(Judged { verdict: Verdict::Create, reason: None, product: None, facts, barcodes });
+        return Ok(Judged { verdict: RowVerdict::Create, reason: None, product: None, facts, barcodes });
     };
     let facts = said.change.applied(&held.facts, held.owner).map_err(|error| error.to_string())?;
-    let verdict = if facts == held.facts && barcodes.is_empty() { Verdict::Same } else { Verdict::Change };
+    let verdict = if facts == held.facts && barcodes.is_empty() { RowVerdict::Same } else { RowVerdict::Change };
     Ok(Judged { verdict, reason: None, product: Some((id, held.version)), facts, barcodes })
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::store;
 use super::check::{Judged, judge};
 use super::columns;
-use super::{ImportStatus, Progress, Verdict, hold, paths};
+use super::{ImportStatus, Progress, RowVerdict, hold, paths};
 use crate::db::EnterpriseTx;
 use crate::ids::{ProductId, ProductImportId};
 use crate::versions::Version;
@@ -70,12 +70,12 @@ pub async fn commit_page(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<P
 /// Why a row is not written any more, if so.
 fn late(seen: Option<(ProductId, Version)>, now: &Judged) -> Option<String> {
     match (now.verdict, seen, now.product) {
-        (Verdict::Wrong, _, _) => now.reason.clone().or_else(|| Some("it is wrong by now".to_owned())),
-        (Verdict::Same, _, _) => Some("somebody wrote the same meanwhile".to_owned()),
-        (Verdict::Create, Some(_), _) => Some("its product is gone or archived by now".to_owned()),
-        (Verdict::Change, None, _) => Some("somebody made a product with this SKU meanwhile".to_owned()),
-        (Verdict::Change, seen, now) if seen != now => Some("somebody changed the product meanwhile".to_owned()),
-        (Verdict::Create | Verdict::Change, _, _) => None,
+        (RowVerdict::Wrong, _, _) => now.reason.clone().or_else(|| Some("it is wrong by now".to_owned())),
+        (RowVerdict::Same, _, _) => Some("somebody wrote the same meanwhile".to_owned()),
+        (RowVerdict::Create, Some(_), _) => Some("its product is gone or archived by now".to_owned()),
+        (RowVerdict::Change, None, _) => Some("somebody made a product with this SKU meanwhile".to_owned()),
+        (RowVerdict::Change, seen, now) if seen != now => Some("somebody changed the product meanwhile".to_owned()),
+        (RowVerdict::Create | RowVerdict::Change, _, _) => None,
     }
 }
 
@@ -92,7 +92,7 @@ async fn write(tx: &mut EnterpriseTx, plan: Vec<(i32, ProductId, Judged)>) -> Re
             let before = before.get(&id).map(|held| serde_json::to_value(&held.facts)).transpose();
             Ok(Written {
                 number,
-                outcome: if judged.verdict == Verdict::Create { "created" } else { "changed" },
+                outcome: if judged.verdict == RowVerdict::Create { "created" } else { "changed" },
                 reason: None,
                 product_id: Some(id),
                 version: versions.get(&id).copied(),

@@ -8,7 +8,7 @@ use csv::{ReaderBuilder, Trim};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1251};
 use zip::ZipArchive;
 
-use super::Format;
+use super::ImportFormat;
 use crate::{Error, Result};
 
 /// Rows with something in them, beside the header.
@@ -31,16 +31,16 @@ const DELIMITERS: [u8; 4] = [b';', b',', b'\t', b'|'];
 pub(super) type Line = (i32, Vec<String>);
 
 /// What kind of file this is, by what it holds; nobody believes names.
-pub(super) fn format(file: &[u8]) -> Format {
-    if file.starts_with(b"PK\x03\x04") { Format::Xlsx } else { Format::Csv }
+pub(super) fn format(file: &[u8]) -> ImportFormat {
+    if file.starts_with(b"PK\x03\x04") { ImportFormat::Xlsx } else { ImportFormat::Csv }
 }
 
 /// Reads the file and gives each line away at once; stops early if nobody takes them any more.
 pub(super) fn read(file: &[u8], take: &mut dyn FnMut(Line) -> bool) -> Result<()> {
     let mut lines = Lines { width: 0, rows: 0, take };
     match format(file) {
-        Format::Xlsx => xlsx(file, &mut lines)?,
-        Format::Csv => csv(file, &mut lines)?,
+        ImportFormat::Xlsx => xlsx(file, &mut lines)?,
+        ImportFormat::Csv => csv(file, &mut lines)?,
     }
     match (lines.width, lines.rows) {
         (0, _) => Err(wrong("is empty")),

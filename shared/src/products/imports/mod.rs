@@ -55,7 +55,7 @@ macro_rules! words {
 
 words! {
     /// What kind of file was read.
-    Format {
+    ImportFormat {
         /// Text with a delimiter.
         Csv,
         /// A workbook.
@@ -85,7 +85,7 @@ words! {
 
 words! {
     /// What the dry run says of a row.
-    Verdict {
+    RowVerdict {
         /// It will be a new product.
         Create,
         /// It will change a product.
@@ -128,7 +128,7 @@ pub struct Import {
     /// As its sender called the file.
     pub file_name: String,
     /// What it was.
-    pub format: Format,
+    pub format: ImportFormat,
     /// Where it is.
     pub status: ImportStatus,
     /// The names of the columns.
@@ -191,7 +191,7 @@ pub struct ImportRow {
     /// As they were read.
     pub cells: Vec<String>,
     /// What the dry run says.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<RowVerdict>,
     /// What became of it.
     pub outcome: Option<RowOutcome>,
     /// What became of taking it back.
@@ -309,7 +309,7 @@ async fn insert(
     tx: &mut EnterpriseTx,
     id: ProductImportId,
     file_name: &str,
-    format: Format,
+    format: ImportFormat,
     header: &[String],
 ) -> Result<()> {
     let (enterprise_id, now, actor) = (tx.enterprise_id(), tx.now().await?, tx.actor().to_string());
@@ -320,7 +320,7 @@ async fn insert(
         enterprise_id as _,
         id as _,
         file_name,
-        format as Format,
+        format as ImportFormat,
         header,
         &columns,
         actor,
@@ -358,7 +358,7 @@ pub async fn get(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<Import> {
 async fn show(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<Import> {
     sqlx::query_as!(
         Import,
-        r#"SELECT i.id, i.file_name, i.format AS "format: Format", i.status AS "status: ImportStatus", i.header, i.columns, i.rows, i.done,
+        r#"SELECT i.id, i.file_name, i.format AS "format: ImportFormat", i.status AS "status: ImportStatus", i.header, i.columns, i.rows, i.done,
                   n.to_create AS "to_create!", n.to_change AS "to_change!", n.same AS "same!", n.wrong AS "wrong!", n.written AS "written!",
                   n.skipped AS "skipped!", n.undone AS "undone!", n.kept AS "kept!", i.job_id, i.actor, i.created_at, i.version
            FROM product_imports AS i
@@ -401,7 +401,7 @@ pub async fn list(tx: &mut EnterpriseTx, query: &PageQuery) -> Result<Page<Impor
 pub async fn rows(
     tx: &mut EnterpriseTx,
     id: ProductImportId,
-    verdict: Option<Verdict>,
+    verdict: Option<RowVerdict>,
     query: &PageQuery,
 ) -> Result<Page<ImportRow>> {
     tx.require(Permission::ManageProducts)?;
@@ -409,13 +409,13 @@ pub async fn rows(
     let after: Option<i32> = query.key()?;
     let rows = sqlx::query_as!(
         ImportRow,
-        r#"SELECT number, cells, verdict AS "verdict: Verdict", outcome AS "outcome: RowOutcome", undo AS "undo: UndoOutcome", reason, product_id
+        r#"SELECT number, cells, verdict AS "verdict: RowVerdict", outcome AS "outcome: RowOutcome", undo AS "undo: UndoOutcome", reason, product_id
            FROM product_import_rows
            WHERE import_id = $1 AND number > coalesce($2, 0) AND ($3::text IS NULL OR verdict = $3)
            ORDER BY number LIMIT $4"#,
         id as _,
         after,
-        verdict as Option<Verdict>,
+        verdict as Option<RowVerdict>,
         query.limit + 1,
     )
     .fetch_all(tx.conn())

@@ -59,18 +59,22 @@ pub struct Operation {
 pub struct Shape {
     /// Whether it is a failure in the form of all failures.
     pub is_problem: bool,
-    body: Option<Arc<Validator>>,
+    /// By media type, without its parameters; a file has no schema.
+    bodies: BTreeMap<String, Option<Arc<Validator>>>,
 }
 
 impl Shape {
-    /// What is wrong with this body, if the document has it otherwise.
-    pub fn unfit(&self, body: &[u8]) -> Option<String> {
-        match (&self.body, serde_json::from_slice(body)) {
-            (None, _) => (!body.is_empty()).then(|| "there should be no body".to_owned()),
-            (Some(_), Err(error)) => Some(error.to_string()),
-            (Some(shape), Ok(body)) => {
-                shape.validate(&body).err().map(|error| format!("{}: {error}", error.instance_path))
-            }
+    /// What is wrong with this body of this media type, if the document has it otherwise.
+    pub fn unfit(&self, kind: &str, body: &[u8]) -> Option<String> {
+        if self.bodies.is_empty() {
+            return (!body.is_empty()).then(|| "there should be no body".to_owned());
+        }
+        let Some(shape) = self.bodies.get(plain(kind)) else {
+            return Some(format!("nothing is said of {kind:?}"));
+        };
+        match (shape.as_ref()?, serde_json::from_slice(body)) {
+            (_, Err(error)) => Some(error.to_string()),
+            (shape, Ok(body)) => shape.validate(&body).err().map(|error| format!("{}: {error}", error.instance_path)),
         }
     }
 }
@@ -202,15 +206,23 @@ fn operation(document: &Value, path: &str, method: &str, shown: &Value, known: &
     }
     let mut shapes = BTreeMap::new();
     for (status, answer) in shown["responses"].as_object().context("it has no answers")? {
-        let mut content = resolved(document, answer)["content"].as_object().into_iter().flatten();
-        let (kind, body) = match content.next() {
-            Some((kind, content)) => (kind.as_str(), Some(shape(document, &content["schema"], known)?)),
-            None => ("", None),
-        };
-        shapes.insert(status.clone(), Shape { is_problem: kind.starts_with("application/problem+json"), body });
+        let (mut is_problem, mut bodies) = (false, BTreeMap::new());
+        for (kind, content) in resolved(document, answer)["content"].as_object().into_iter().flatten() {
+            let kind = plain(kind);
+            is_problem |= kind == "application/problem+json";
+            let is_json = kind.ends_with("json");
+            let shape = is_json.then(|| shape(document, &content["schema"], known)).transpose()?;
+            bodies.insert(kind.to_owned(), shape);
+        }
+        shapes.insert(status.clone(), Shape { is_problem, bodies });
     }
     let method = method.to_uppercase().parse()?;
     Ok(Operation { id, method, path: path.to_owned(), needs, finest, positions, shapes, required })
+}
+
+/// A media type without its parameters.
+fn plain(kind: &str) -> &str {
+    kind.split(';').next().unwrap_or_default().trim()
 }
 
 fn shape(document: &Value, schema: &Value, known: &mut Known) -> Result<Arc<Validator>> {
