@@ -6,6 +6,7 @@
 
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE EXTENSION IF NOT EXISTS btree_gin;
+CREATE EXTENSION IF NOT EXISTS fuzzystrmatch;
 
 CREATE TABLE product_search (
     enterprise_id uuid     NOT NULL,
@@ -24,6 +25,15 @@ $$;
 
 CREATE FUNCTION search_stems(written text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT array_to_string(tsvector_to_array(to_tsvector('russian', written)), ' ')
+$$;
+
+-- Whether one of the stems is this one with a letter too many, too few or another one; two of them from seven letters on.
+CREATE FUNCTION search_alike(words tsvector, stem text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT EXISTS (
+        SELECT FROM unnest(tsvector_to_array(words)) AS word
+        CROSS JOIN LATERAL (SELECT CASE WHEN char_length(stem) < 4 THEN 0 WHEN char_length(stem) < 7 THEN 1 ELSE 2 END AS most) AS allowed
+        WHERE CASE WHEN abs(char_length(word) - char_length(stem)) > most THEN false
+                   ELSE levenshtein_less_equal(word, stem, most) <= most END)
 $$;
 
 CREATE FUNCTION product_search_follow() RETURNS trigger

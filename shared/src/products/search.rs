@@ -1,5 +1,5 @@
-//! Finding products by words, in Cyrillic and Latin: other forms of a word by text search, misspelt ones and parts of codes
-//! by trigrams.
+//! Finding products by words, in Cyrillic and Latin: other forms of a word by text search, parts of codes by
+//! trigrams, and misspelt words by trigrams and by how many letters are wrong.
 //!
 //! The table of words stands outside row security, whose policies would keep these operators from their index. This is the
 //! one place that reads it: by its enterprise first, and joined back to `products`, where row security is.
@@ -11,14 +11,15 @@ use crate::ids::ProductId;
 use crate::page::{Page, PageQuery};
 use crate::{Error, Result};
 
-/// From this likeness of a word's stem on it is taken for a misspelt one: one letter of five may be wrong.
-const ALIKE: &str = "0.55";
+/// What is less like a word's stem than this is not even looked at: the letters are counted of the rest.
+const ALIKE: &str = "0.3";
 /// Words of a question that are looked at.
 const WORDS: usize = 10;
 
 /// One word of the question.
 struct Word {
-    stem: String,
+    /// What other forms of it and misspelt ones are like. A code has none: of a row of numbers all would be alike.
+    stem: Option<String>,
     /// For `LIKE`: the word as it is written, anywhere.
     part: String,
     written: String,
@@ -39,8 +40,9 @@ pub(super) async fn search(
         return Err(Error::invalid("text", "must have 1 to 200 characters"));
     }
     let words = words(tx, &written).await?;
-    // The index is asked for the longest word: the fewest products have it.
-    let Some(longest) = words.iter().max_by_key(|word| word.stem.chars().count()) else {
+    // The index is asked for a code, or else for the longest word: the fewest products have it.
+    let weight = |word: &&Word| (word.stem.is_none(), word.written.chars().count());
+    let Some(longest) = words.iter().max_by_key(weight) else {
         return Ok(Page { items: Vec::new(), next: None });
     };
     let all = words.iter().map(|word| word.written.as_str()).collect::<Vec<_>>().join(" ");
@@ -62,7 +64,7 @@ pub(super) async fn search(
                  AND (s.words @@ q.whole
                       OR s.product_id = (SELECT b.product_id FROM barcodes AS b WHERE b.barcode = $2 AND b.active)
                       OR NOT EXISTS (SELECT FROM unnest($6::text[], $7::text[]) AS word (stem, part)
-                                     WHERE NOT (s.terms LIKE word.part OR s.terms %> word.stem)))
+                                     WHERE NOT (s.terms LIKE word.part OR coalesce(s.terms %> word.stem AND search_alike(s.words, word.stem), false))))
                  AND ($8::text IS NULL OR p.id = (SELECT b.product_id FROM barcodes AS b WHERE b.barcode = $8 AND b.active))
                  AND ($9::bigint IS NULL OR p.nm_id = $9) AND ($10::text IS NULL OR p.brand = $10)
                  AND ($11::uuid IS NULL OR p.category_id IN (
@@ -79,10 +81,10 @@ pub(super) async fn search(
            ORDER BY score DESC, id LIMIT $18"#,
         enterprise_id as _,
         all,
-        words.iter().map(|word| word.stem.as_str()).collect::<Vec<_>>().join(" "),
+        words.iter().map(|word| word.stem.as_deref().unwrap_or(&word.written)).collect::<Vec<_>>().join(" "),
         longest.stem,
         longest.part,
-        &words.iter().map(|word| word.stem.clone()).collect::<Vec<_>>(),
+        &words.iter().map(|word| word.stem.clone()).collect::<Vec<_>>() as &[Option<String>],
         &words.iter().map(|word| word.part.clone()).collect::<Vec<_>>(),
         filter.barcode,
         filter.nm_id as _,
@@ -118,8 +120,9 @@ async fn words(tx: &mut EnterpriseTx, written: &[String]) -> Result<Vec<Word>> {
     let only = rows.iter().all(|row| row.stem.is_empty());
     let words = rows.into_iter().filter(|row| only || !row.stem.is_empty()).map(|row| {
         let part = row.plain.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let is_code = row.plain.contains(|letter: char| letter.is_numeric());
         let stem = if row.stem.is_empty() { row.plain } else { row.stem };
-        Word { stem, part: format!("%{part}%"), written: row.written }
+        Word { stem: (!is_code).then_some(stem), part: format!("%{part}%"), written: row.written }
     });
     Ok(words.collect())
 }

@@ -1,6 +1,8 @@
 //! One example of every operation that changes something, for proofs over all of them: whoever adds an operation adds its
 //! example here.
 
+mod products;
+
 use anyhow::{Context, Result};
 use api::needs::Needs;
 use reqwest::Method;
@@ -13,6 +15,8 @@ use wildberries::{ALL_CATEGORIES, TokenKind, TokenSpec};
 use crate::PASSWORD;
 use crate::Shop;
 use crate::people::{Person, Reach, address, enterprise_of, grant};
+
+pub(crate) use products::further as further_of_products;
 
 /// A request that will succeed once.
 #[derive(Clone, Debug)]
@@ -80,7 +84,6 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let cells = json!({ "cells": [{ "code": name, "pickSequence": 100 }] });
             Act::post(format!("/warehouses/{}/cells", shop.warehouse), cells)
         }
-        "archive_product" => Act::post(format!("/products/{}/archive", product(shop).await?), None),
         "assign_request" => {
             let me = text(&shop.client.get("/users/me").await?["user"], "id")?;
             Act::post(format!("/requests/{}/assign", request(shop).await?), json!({ "assigneeId": me }))
@@ -90,28 +93,18 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::post(format!("/jobs/{}/cancel", text(&run, "jobId")?), None)
         }
         "cancel_print_job" => Act::post(format!("/print-jobs/{}/cancel", print_job(shop).await?), None),
-        "change_category" => Act::put(format!("/categories/{}", category(shop).await?), json!({ "name": name })),
         "change_enterprise" => {
             let enterprise = text(&shop.client.get("/users/me").await?, "enterpriseId")?;
             Act::patch(format!("/enterprises/{enterprise}"), json!({ "name": name }))
         }
         "change_me" => Act::patch("/users/me", json!({ "name": name })),
-        "change_product" => Act::patch(format!("/products/{}", product(shop).await?), json!({ "name": name })),
         "change_role" => Act::put(format!("/roles/{}", role(shop).await?), role_of(&name)),
         "change_user" => Act::patch(format!("/users/{}", somebody(shop).await?.id), json!({ "name": name })),
-        "check_product_import" => Act::post(format!("/product-imports/{}/check", import(shop).await?), None),
-        "commit_product_import" => {
-            let id = import(shop).await?;
-            shop.client.post(&format!("/product-imports/{id}/check"), json!({})).await?;
-            shop.app.run_jobs().await?;
-            Act::post(format!("/product-imports/{id}/commit"), json!({ "withoutWrong": true }))
-        }
         "connect_account" => {
             let one = wildberries::Shop { cards: 1, warehouses: 1, marked: 0, ..wildberries::Shop::default() };
             let token = shop.app.simulator.shop(one).token(TokenKind::Personal, ALL_CATEGORIES);
             Act::post("/wildberries/accounts", json!({ "name": "Второй", "token": token }))
         }
-        "create_category" => Act::post("/categories", json!({ "name": name })),
         "create_enterprise" => {
             let administrator = json!({ "email": address(), "name": name, "password": PASSWORD });
             Act::post("/enterprises", json!({ "name": name, "administrator": administrator }))
@@ -125,10 +118,6 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let printer = json!({ "name": name, "host": "10.1.2.3", "port": 9100, "dpi": 203, "labelWidthMm": 58, "labelHeightMm": 40 });
             Act::post("/printers", printer)
         }
-        "create_product" => {
-            Act::post("/products", json!({ "sku": name, "name": name, "barcodes": [name.replace(' ', "-")] }))
-        }
-        "create_product_import" => Act::post("/product-imports?fileName=price.csv", json!(file_of(&name))),
         "create_request" => {
             let number = shop.reserved(1).await?[0];
             let order = shop.our(number).await?["id"].clone();
@@ -148,7 +137,6 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
         }
         "create_warehouse" => Act::post("/warehouses", json!({ "name": name })),
         "deactivate_user" => Act::post(format!("/users/{}/deactivate", somebody(shop).await?.id), None),
-        "delete_category" => Act::delete(format!("/categories/{}", category(shop).await?)),
         "delete_role" => Act::delete(format!("/roles/{}", role(shop).await?)),
         "deliver_supply" => {
             let supply = supply(shop).await?;
@@ -216,11 +204,6 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let item = text(&shop.client.get(&format!("/print-jobs/{job}/items")).await?["items"][0], "id")?;
             Act::post(format!("/print-jobs/{job}/items/{item}/resolve"), json!({ "verdict": "printed" }))
         }
-        "restore_product" => {
-            let id = product(shop).await?;
-            shop.client.post(&format!("/products/{id}/archive"), json!({})).await?;
-            Act::post(format!("/products/{id}/restore"), None)
-        }
         "revoke_api_key" => {
             let enterprise = text(&shop.client.get("/users/me").await?, "enterpriseId")?;
             let path = format!("/enterprises/{enterprise}/api-keys");
@@ -233,10 +216,6 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             shop.scan(&request, "cell", &text(&lines[0], "cell")?).await?;
             Act::post(format!("/requests/{request}/scans"), json!({ "kind": "item", "code": lines[0]["barcodes"][0] }))
         }
-        "set_product_import_columns" => {
-            let columns = json!({ "columns": ["sku", "name"] });
-            Act::put(format!("/product-imports/{}/columns", import(shop).await?), columns)
-        }
         "set_shipping" => {
             let supply = supply(shop).await?;
             Act::put(format!("/supplies/{supply}/shipping"), shipping(shop, &supply).await?)
@@ -247,15 +226,7 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
         }
         "start_sync" => Act::post("/sync-runs", json!({ "accountId": shop.account, "kind": "warehouses" })),
         "suspend_enterprise" => Act::post(format!("/enterprises/{}/suspend", enterprise(shop, &name).await?), None),
-        "undo_product_import" => {
-            let id = import(shop).await?;
-            for step in ["check", "commit"] {
-                shop.client.post(&format!("/product-imports/{id}/{step}"), json!({})).await?;
-                shop.app.run_jobs().await?;
-            }
-            Act::post(format!("/product-imports/{id}/undo"), None)
-        }
-        _ => return Ok(None),
+        _ => return products::example(shop, operation, name).await,
     }))
 }
 
@@ -271,29 +242,6 @@ async fn somebody(shop: &Shop<'_>) -> Result<Person> {
 
 fn role_of(name: &str) -> Value {
     json!({ "name": name, "permissions": ["stock:read"] })
-}
-
-/// An own item that nothing uses.
-pub(crate) async fn product(shop: &Shop<'_>) -> Result<String> {
-    let sku = format!("Свой {}", shared::ids::JobId::new());
-    text(&shop.client.post("/products", json!({ "sku": sku, "name": "Свой товар" })).await?, "id")
-}
-
-/// A table of one product.
-fn file_of(sku: &str) -> String {
-    format!("sku;name\n{sku};Из файла\n")
-}
-
-/// An import that was read.
-async fn import(shop: &Shop<'_>) -> Result<String> {
-    let file = file_of(&format!("ИЗ-ФАЙЛА-{}", shared::ids::JobId::new()));
-    text(&shop.client.post("/product-imports?fileName=price.csv", json!(file)).await?, "id")
-}
-
-/// A category in which nothing lies.
-pub(crate) async fn category(shop: &Shop<'_>) -> Result<String> {
-    let name = format!("Категория {}", shared::ids::JobId::new());
-    text(&shop.client.post("/categories", json!({ "name": name })).await?, "id")
 }
 
 /// An alarm of an account whose token ends soon.

@@ -103,17 +103,37 @@ fn csv(file: &[u8], lines: &mut Lines<'_>) -> Result<()> {
     let delimiter = delimiter(&text);
     let mut reader = reader(&text, delimiter);
     let mut record = csv::StringRecord::new();
+    let mut count = Count { text: text.as_bytes(), at: 0, line: 0 };
     loop {
         match reader.read_record(&mut record) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
             Err(error) => return Err(wrong(format!("cannot be read as CSV: {error}"))),
         }
-        let number = record.position().map_or(0, |at| usize::try_from(at.line()).unwrap_or(usize::MAX));
+        let number = count.line(record.position().map_or(0, |at| usize::try_from(at.byte()).unwrap_or(usize::MAX)));
         let cells = record.iter().map(|text| cell(text, number)).collect::<Result<_>>()?;
         if !lines.line(number, cells)? {
             return Ok(());
         }
+    }
+}
+
+/// Lines as an editor counts them: the reader's own count is behind where lines are empty, or end with two letters.
+struct Count<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: usize,
+}
+
+impl Count<'_> {
+    /// The number of the line in which the record behind this place begins; each has another one.
+    fn line(&mut self, place: usize) -> usize {
+        let (before, behind) = self.text.split_at(place.clamp(self.at, self.text.len()));
+        let ends = behind.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+        let passed = before[self.at..].iter().chain(ends.clone()).filter(|byte| **byte == b'\n').count();
+        self.at = before.len() + ends.count();
+        self.line += passed.max(1);
+        self.line
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stack::client::text;
 use totp_rs::{Algorithm, Secret, TOTP};
 
-use crate::acts::{category, product};
+use crate::acts::further_of_products;
 use crate::people::{address, enterprise_of};
 use crate::{Act, PASSWORD, Person, Reach, Shop, example, grant, token_of};
 
@@ -42,10 +42,6 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             vec![post(format!("/enterprises/{spare}/{}", operation.trim_end_matches("_enterprise")), None)]
         }
         "begin_second_factor" => vec![post("/auth/second-factor", None)],
-        "change_category" => {
-            let body = json!({ "name": name, "parentId": category(shop).await? });
-            vec![act(Method::PUT, format!("/categories/{}", category(shop).await?), body)]
-        }
         "change_email" => {
             let theirs = somebody(shop).await?.client;
             let letter = theirs.post("/auth/email/change-requests", json!({ "email": address() })).await?;
@@ -55,17 +51,10 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             let body = json!({ "currentPassword": PASSWORD, "password": "quite another password of nobody" });
             vec![act(Method::PUT, "/auth/password", body)]
         }
-        "change_product" => {
-            let body = json!({ "categoryId": category(shop).await?, "components": parts(shop).await? });
-            vec![act(Method::PATCH, format!("/products/{}", product(shop).await?), body)]
-        }
         "confirm_identity" => vec![post("/auth/confirm", json!({ "password": PASSWORD }))],
         "create_api_key" => {
             let body = json!({ "name": name, "permissions": ["orders:read"], "warehouseIds": [shop.warehouse] });
             vec![post(format!("/enterprises/{}/api-keys", enterprise_of(&shop.client).await?), body)]
-        }
-        "create_category" => {
-            vec![post("/categories", json!({ "name": name, "parentId": category(shop).await? }))]
         }
         "create_enterprise" => {
             let administrator = json!({ "email": address(), "name": "Борис", "password": PASSWORD });
@@ -76,10 +65,6 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             let supply = shop.supply(&request).await?;
             shop.deliver(&supply).await?;
             vec![post("/print-jobs", json!({ "printerId": shop.printer, "supplyId": supply }))]
-        }
-        "create_product" => {
-            let body = json!({ "sku": name, "name": name, "categoryId": category(shop).await?, "components": parts(shop).await? });
-            vec![post("/products", body)]
         }
         "create_request" => {
             let somebody = somebody(shop).await?;
@@ -157,13 +142,8 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             let body = json!({ "grants": [narrow(shop).await?] });
             vec![act(Method::PUT, format!("/users/{}/grants", somebody(shop).await?.id), body)]
         }
-        _ => Vec::new(),
+        _ => further_of_products(shop, operation, name).await?,
     })
-}
-
-/// Of what a bundle can be made.
-async fn parts(shop: &Shop<'_>) -> Result<Value> {
-    Ok(json!([{ "productId": product(shop).await?, "quantity": 2 }]))
 }
 
 /// A colleague who is signed in.

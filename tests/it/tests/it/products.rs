@@ -157,7 +157,7 @@ async fn a_bundle_is_made_of_what_is_stored_and_of_nothing_else() -> Result<()> 
     // No bundle in a bundle, so nothing in circles, from whichever side it is tried.
     let not_stored = conflict("component_not_stored");
     assert_eq!(refused(&client, Method::PATCH, &path(&set), of(&set)).await?, not_stored);
-    assert_eq!(refused(&client, Method::PATCH, &path(&spoon), of(&set)).await?, not_stored);
+    assert_eq!(refused(&client, Method::PATCH, &path(&spoon), of(&set)).await?, conflict("product_in_use"));
     let box_ = json!({ "sku": "BOX", "name": "Короб", "components": of(&set)["components"] });
     assert_eq!(refused(&client, Method::POST, "/products", box_).await?, not_stored);
     assert_eq!(refused(&client, Method::PATCH, &path(&cup), of(&spoon)).await?, conflict("product_in_use"));
