@@ -10,7 +10,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{Draft, ValidationError, Validator};
 use poem::error::ReadBodyError;
 use poem::{Body, Endpoint, IntoResponse, Request, Response};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared::users::Email;
 
 use crate::document::schemas_in;
@@ -109,8 +109,23 @@ fn compile(schema: &Value) -> Validator {
         .with_format("date", |text| text.len() == 10 && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok())
         .with_format("email", |text| Email::parse(text).is_ok())
         .should_validate_formats(true)
-        .build(schema)
+        .build(&with_null(schema))
         .expect("poem writes schemas")
+}
+
+/// What the document calls nullable, in the words of JSON Schema.
+fn with_null(schema: &Value) -> Value {
+    match schema {
+        Value::Object(fields) => {
+            let mut fields: Map<_, _> = fields.iter().map(|(name, value)| (name.clone(), with_null(value))).collect();
+            if fields.get("nullable") == Some(&json!(true)) {
+                fields["type"] = json!([fields["type"], "null"]);
+            }
+            Value::Object(fields)
+        }
+        Value::Array(items) => items.iter().map(with_null).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => schema.clone(),
+    }
 }
 
 /// Where a text holds U+0000, which Postgres keeps in none.
@@ -183,6 +198,18 @@ mod tests {
     fn refused(operation: &str, body: &Value) -> (String, String) {
         let unfit = judged(operation, body).unwrap_err();
         (unfit.field, unfit.why)
+    }
+
+    #[test]
+    fn null_takes_away_what_can_be_taken_away() {
+        assert_eq!(judged("change_warehouse", &json!({ "address": null })), Ok(()));
+        for field in ["barcode", "zoneId", "capacityUnits", "capacityVolumeMl", "capacityWeightG"] {
+            assert_eq!(judged("change_cell", &json!({ field: null })), Ok(()), "{field}");
+        }
+        for field in ["code", "mixing", "pickSequence", "purpose"] {
+            assert!(judged("change_cell", &json!({ field: null })).is_err(), "{field}");
+        }
+        assert_eq!(refused("change_cell", &json!({ "capacityUnits": 0 })).0, "capacityUnits");
     }
 
     #[test]

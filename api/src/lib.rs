@@ -10,6 +10,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod auth;
 pub mod bodies;
+mod clearable;
 pub mod docs;
 pub mod document;
 pub mod edge;
@@ -74,7 +75,7 @@ type Nouns = (
     (users::Api, roles::Api),
     wildberries::Api,
     sync::Api,
-    warehouses::Api,
+    warehouses::Apis,
     products::Apis,
     inventory::Api,
     orders::Api,
@@ -82,7 +83,7 @@ type Nouns = (
     supplies::Api,
     printing::Api,
     jobs::Api,
-    (alarms::Api, audit::Api, exports::Api),
+    (alarms::Api, audit::Api, exports::Apis),
 );
 
 const NOUNS: Nouns = (
@@ -93,7 +94,7 @@ const NOUNS: Nouns = (
     (users::Api, roles::Api),
     wildberries::Api,
     sync::Api,
-    warehouses::Api,
+    warehouses::APIS,
     products::APIS,
     inventory::Api,
     orders::Api,
@@ -101,7 +102,7 @@ const NOUNS: Nouns = (
     supplies::Api,
     printing::Api,
     jobs::Api,
-    (alarms::Api, audit::Api, exports::Api),
+    (alarms::Api, audit::Api, exports::APIS),
 );
 
 /// What handlers may need: `Data<&State>`; the most wanted of it also by itself, `Data<&Db>` and `Data<&Passwords>`.

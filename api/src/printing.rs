@@ -7,7 +7,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::Error;
 use shared::db::Db;
-use shared::ids::{OrderId, PrintItemId, PrintJobId, PrinterId, RequestId, SupplyId};
+use shared::ids::{CellId, OrderId, PrintItemId, PrintJobId, PrinterId, RequestId, SupplyId, WarehouseId};
 use shared::page::PageQuery;
 use shared::printing::{self, ItemStatus, NewPrinter, PrintJobFilter, PrintKind, PrintStatus, Proof, Verdict};
 use shared::versions::Version;
@@ -61,6 +61,8 @@ shown! {
         request_id: Option<RequestId>,
         /// The QR code of this supply.
         supply_id: Option<SupplyId>,
+        /// The labels of cells of this warehouse.
+        warehouse_id: Option<WarehouseId>,
         /// Where it is.
         status: PrintStatus,
         /// Labels in all.
@@ -93,9 +95,13 @@ shown! {
         order_id: Option<OrderId>,
         /// Whose QR code.
         supply_id: Option<SupplyId>,
+        /// Whose label.
+        cell_id: Option<CellId>,
+        /// What the cell is called.
+        cell: Option<String>,
         /// The human code of the sticker.
         sticker: Option<String>,
-        /// What the sticker's code reads as.
+        /// What the code on the label reads as.
         barcode: Option<String>,
         /// Where it is.
         status: ItemStatus,

@@ -263,6 +263,24 @@ impl Api {
         let linked = sync::link_warehouse(&mut tx, id.0, wb_warehouse_id.0, body.warehouse_id).await?;
         tx.answer(Json(linked.into())).await
     }
+
+    /// Have no own warehouse fulfil the orders of a Wildberries warehouse any more
+    #[oai(
+        path = "/wildberries/accounts/:id/warehouses/:wb_warehouse_id",
+        method = "delete",
+        operation_id = "unlink_warehouse"
+    )]
+    async fn unlink(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<AccountId>,
+        wb_warehouse_id: Path<WbWarehouseId>,
+    ) -> Result<Json<WildberriesWarehouse>, ApiError> {
+        let mut tx = db.begin(&actor).await?;
+        let unlinked = warehouses::unlink(&mut tx, id.0, wb_warehouse_id.0).await?;
+        tx.answer(Json(unlinked.into())).await
+    }
 }
 
 /// What a token says of itself and what Wildberries says of it, before anything is stored. No transaction waits for the call.

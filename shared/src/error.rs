@@ -198,7 +198,14 @@ refusals! {
     BarcodeUnknown = "barcode_unknown", "No product has this barcode", "Товара с таким штрихкодом нет";
     CategoryInUse = "category_in_use", "Something lies in the category", "В категории что-то есть";
     CategoryNameTaken = "category_name_taken", "There is already such a category here", "Такая категория здесь уже есть";
+    CellArchived = "cell_archived", "The cell is out of use", "Ячейка выведена из работы";
+    CellBarcodeTaken = "cell_barcode_taken", "A scanner would take it for another cell", "Сканер примет её за другую ячейку";
+    CellBlocked = "cell_blocked", "The cell is blocked: nothing goes in or out", "Ячейка заблокирована: ни положить, ни взять";
+    CellBuiltIn = "cell_built_in", "Every warehouse keeps its packing cell", "Ячейка упаковки есть у каждого склада";
     CellCodeTaken = "cell_code_taken", "The warehouse already has a cell with this code", "На складе уже есть ячейка с таким кодом";
+    CellFull = "cell_full", "The cell does not take so much", "Столько в ячейку не поместится";
+    CellInUse = "cell_in_use", "The cell is still in use", "Ячейка ещё используется";
+    CellMixing = "cell_mixing", "This may not lie together in the cell", "Вместе в этой ячейке это лежать не может";
     CellNotScanned = "cell_not_scanned", "Scan a cell before an item", "Сначала отсканируйте ячейку";
     CellUnknown = "cell_unknown", "The warehouse has no such cell", "На складе нет такой ячейки";
     ComponentNotStored = "component_not_stored", "A bundle is made of products that are stored themselves", "Комплект состоит только из товаров, которые хранятся сами";
@@ -249,11 +256,17 @@ refusals! {
     TokenReadOnly = "token_read_only", "The token is read-only", "Токен только для чтения";
     TokenRejected = "token_rejected", "Wildberries does not accept the token", "Wildberries не принимает токен";
     TokenWrongKind = "token_wrong_kind", "A token of this kind cannot be used here", "Токен такого вида здесь не подходит";
+    WarehouseArchived = "warehouse_archived", "The warehouse is archived", "Склад в архиве";
+    WarehouseHasOpenOrders = "warehouse_has_open_orders", "Orders of it are still to be handed over", "С него ещё не переданы заказы";
+    WarehouseInUse = "warehouse_in_use", "Something still uses the warehouse", "Склад ещё используется";
     WarehouseNameTaken = "warehouse_name_taken", "A warehouse with this name already exists", "Склад с таким названием уже есть";
     WarehouseNotLinked = "warehouse_not_linked", "The Wildberries warehouse is not linked to an own one", "Склад Wildberries не привязан к своему складу";
     WildberriesRefused = "wildberries_refused", "Wildberries refused the call", "Wildberries отклонил запрос";
+    WildberriesWarehouseGone = "wildberries_warehouse_gone", "Wildberries does not name this warehouse any more", "Wildberries больше не называет этот склад";
     WrongCell = "wrong_cell", "Nothing of this request lies in this cell", "В этой ячейке нет товара по заявке";
     WrongItem = "wrong_item", "This is not the item to take here", "Это не тот товар";
+    ZoneInUse = "zone_in_use", "The zone has cells", "В зоне есть ячейки";
+    ZoneNameTaken = "zone_name_taken", "The warehouse already has a zone with this name", "На складе уже есть зона с таким названием";
 }
 
 #[cfg(test)]

@@ -91,6 +91,8 @@ ids! {
     WarehouseId,
     /// A worker process.
     WorkerId,
+    /// A part of a warehouse.
+    ZoneId,
 }
 
 macro_rules! wildberries_ids {

@@ -28,7 +28,7 @@ use shared::{Error, Result, telemetry};
 
 use crate::problem::ApiError;
 
-pub use lists::Api;
+pub use lists::{APIS, Apis};
 
 /// What kind of file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]

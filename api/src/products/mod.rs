@@ -7,18 +7,23 @@ use chrono::{DateTime, Utc};
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::{Enum, Object, OpenApi};
+use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
 use shared::ids::{AccountId, CategoryId, ChrtId, NmId, ProductId};
 use shared::page::PageQuery;
 use shared::products::{self, Change, Component, NewProduct, Part, ProductFilter};
 use shared::versions::Version;
+use shared::warehouses::Edit;
 
 use crate::Tag;
 use crate::answers::{Current, Ending, Fresh, Page, shown};
 use crate::auth::Caller;
+use crate::clearable::Clearable;
 use crate::problem::ApiError;
 use crate::versions::versioned;
+
+pub use categories::Category;
+pub use imports::{ProductImport, ProductImportRow};
 
 /// Everything about products.
 pub type Apis = (Api, categories::Api, imports::Api);
@@ -154,33 +159,7 @@ pub struct CreateProduct {
     pub components: Option<Vec<PartOfBundle>>,
 }
 
-/// What of a product can be without a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[oai(rename_all = "camelCase")]
-pub enum Clearable {
-    /// An own item's only.
-    Size,
-    /// An own item's only.
-    VendorCode,
-    /// An own item's only.
-    Brand,
-    /// The product lies in no category then.
-    CategoryId,
-    /// Not measured.
-    LengthMm,
-    /// Not measured.
-    WidthMm,
-    /// Not measured.
-    HeightMm,
-    /// Not weighed.
-    WeightG,
-    /// None is too few.
-    MinStock,
-    /// Nothing is kept back.
-    SafetyStock,
-}
-
-/// What to change of a product: what is absent stays as it is.
+/// What to change of a product: what is absent stays as it is, and null takes away what can be without a value.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeProduct {
@@ -192,15 +171,15 @@ pub struct ChangeProduct {
     pub name: Option<String>,
     /// An own item's only.
     #[oai(validator(min_length = 1, max_length = 100))]
-    pub size: Option<String>,
+    pub size: Clearable<String>,
     /// An own item's only.
     #[oai(validator(min_length = 1, max_length = 200))]
-    pub vendor_code: Option<String>,
+    pub vendor_code: Clearable<String>,
     /// An own item's only.
     #[oai(validator(min_length = 1, max_length = 200))]
-    pub brand: Option<String>,
+    pub brand: Clearable<String>,
     /// Where it is sorted.
-    pub category_id: Option<CategoryId>,
+    pub category_id: Clearable<CategoryId>,
     /// All of them: what is not named is taken off, except those that came from Wildberries.
     #[oai(validator(max_items = 100, min_length = 1, max_length = 128))]
     pub barcodes: Option<Vec<String>>,
@@ -209,22 +188,22 @@ pub struct ChangeProduct {
     pub photos: Option<Vec<String>>,
     /// Millimetres.
     #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
-    pub length_mm: Option<i32>,
+    pub length_mm: Clearable<i32>,
     /// Millimetres.
     #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
-    pub width_mm: Option<i32>,
+    pub width_mm: Clearable<i32>,
     /// Millimetres.
     #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
-    pub height_mm: Option<i32>,
+    pub height_mm: Clearable<i32>,
     /// Grams.
     #[oai(validator(minimum(value = "1"), maximum(value = "10000000")))]
-    pub weight_g: Option<i32>,
+    pub weight_g: Clearable<i32>,
     /// Fewer available units than this are too few.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
-    pub min_stock: Option<i32>,
+    pub min_stock: Clearable<i32>,
     /// So many units are kept back from sale.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
-    pub safety_stock: Option<i32>,
+    pub safety_stock: Clearable<i32>,
     /// Whether its units go by their expiry dates.
     pub expiry_control: Option<bool>,
     /// Whether its units carry marking codes.
@@ -232,9 +211,6 @@ pub struct ChangeProduct {
     /// All of them: they make it a bundle, and an empty list a stored product again.
     #[oai(validator(max_items = 100))]
     pub components: Option<Vec<PartOfBundle>>,
-    /// What is to have no value any more; a value that is named beside it wins.
-    #[oai(validator(max_items = 10))]
-    pub clear: Option<Vec<Clearable>>,
 }
 
 impl From<PartOfBundle> for Part {
@@ -252,17 +228,17 @@ impl From<CreateProduct> for NewProduct {
         let rest = Change {
             sku: None,
             name: None,
-            size: Some(new.size),
-            vendor_code: Some(new.vendor_code),
-            brand: Some(new.brand),
-            category_id: Some(new.category_id),
-            length_mm: Some(new.length_mm),
-            width_mm: Some(new.width_mm),
-            height_mm: Some(new.height_mm),
-            weight_g: Some(new.weight_g),
+            size: set(new.size),
+            vendor_code: set(new.vendor_code),
+            brand: set(new.brand),
+            category_id: set(new.category_id),
+            length_mm: set(new.length_mm),
+            width_mm: set(new.width_mm),
+            height_mm: set(new.height_mm),
+            weight_g: set(new.weight_g),
             photos: new.photos,
-            min_stock: Some(new.min_stock),
-            safety_stock: Some(new.safety_stock),
+            min_stock: set(new.min_stock),
+            safety_stock: set(new.safety_stock),
             expiry_control: new.expiry_control,
             marking_required: new.marking_required,
             barcodes: new.barcodes,
@@ -274,21 +250,20 @@ impl From<CreateProduct> for NewProduct {
 
 impl From<ChangeProduct> for Change {
     fn from(change: ChangeProduct) -> Self {
-        let cleared = change.clear.unwrap_or_default();
         Self {
             sku: change.sku,
             name: change.name,
-            size: said(change.size, &cleared, Clearable::Size),
-            vendor_code: said(change.vendor_code, &cleared, Clearable::VendorCode),
-            brand: said(change.brand, &cleared, Clearable::Brand),
-            category_id: said(change.category_id, &cleared, Clearable::CategoryId),
-            length_mm: said(change.length_mm, &cleared, Clearable::LengthMm),
-            width_mm: said(change.width_mm, &cleared, Clearable::WidthMm),
-            height_mm: said(change.height_mm, &cleared, Clearable::HeightMm),
-            weight_g: said(change.weight_g, &cleared, Clearable::WeightG),
+            size: change.size.0,
+            vendor_code: change.vendor_code.0,
+            brand: change.brand.0,
+            category_id: change.category_id.0,
+            length_mm: change.length_mm.0,
+            width_mm: change.width_mm.0,
+            height_mm: change.height_mm.0,
+            weight_g: change.weight_g.0,
             photos: change.photos,
-            min_stock: said(change.min_stock, &cleared, Clearable::MinStock),
-            safety_stock: said(change.safety_stock, &cleared, Clearable::SafetyStock),
+            min_stock: change.min_stock.0,
+            safety_stock: change.safety_stock.0,
             expiry_control: change.expiry_control,
             marking_required: change.marking_required,
             barcodes: change.barcodes,
@@ -297,13 +272,9 @@ impl From<ChangeProduct> for Change {
     }
 }
 
-/// A value that is set, cleared or left.
-#[expect(clippy::option_option, reason = "to leave and to clear are two things")]
-fn said<T>(value: Option<T>, cleared: &[Clearable], this: Clearable) -> Option<Option<T>> {
-    match value {
-        Some(value) => Some(Some(value)),
-        None => cleared.contains(&this).then_some(None),
-    }
+/// What a new product has of it.
+fn set<T>(value: Option<T>) -> Edit<T> {
+    value.map_or(Edit::Keep, Edit::Set)
 }
 
 /// Products.

@@ -46,7 +46,12 @@ actions! {
     CategoryChanged = "category.changed", "A category was changed", "Изменена категория товаров";
     CategoryCreated = "category.created", "A category was made", "Создана категория товаров";
     CategoryRemoved = "category.removed", "A category was removed", "Удалена категория товаров";
+    CellChanged = "cell.changed", "A cell was changed", "Изменена ячейка";
     CellsAdded = "cells.added", "Cells were added to a warehouse", "На склад добавлены ячейки";
+    CellsArchived = "cells.archived", "Cells were taken out of use", "Ячейки выведены из работы";
+    CellsBlocked = "cells.blocked", "Cells were blocked", "Ячейки заблокированы";
+    CellsRestored = "cells.restored", "Cells were taken into use again", "Ячейки снова в работе";
+    CellsUnblocked = "cells.unblocked", "Cells were unblocked", "Ячейки разблокированы";
     EnterpriseChanged = "enterprise.changed", "An enterprise was changed", "Изменены данные предприятия";
     EnterpriseCreated = "enterprise.created", "An enterprise was founded", "Создано предприятие";
     EnterpriseStatusSet = "enterprise.status_set", "An enterprise was suspended or activated", "Предприятие приостановлено или возобновлено";
@@ -93,8 +98,15 @@ actions! {
     UserEmailChanged = "user.email_changed", "Somebody's address of e-mail was changed by themselves", "Пользователь сменил свой адрес почты";
     UserInvited = "user.invited", "Somebody was invited", "Отправлено приглашение";
     UserRemoved = "user.removed", "A person was taken out of the enterprise", "Пользователь исключён из предприятия";
+    WarehouseArchived = "warehouse.archived", "A warehouse was archived", "Склад отправлен в архив";
+    WarehouseChanged = "warehouse.changed", "A warehouse was changed", "Изменён склад";
     WarehouseCreated = "warehouse.created", "A warehouse was opened", "Открыт склад";
+    WarehouseRestored = "warehouse.restored", "A warehouse was opened again", "Склад возвращён из архива";
     WildberriesWarehouseLinked = "wildberries_warehouse.linked", "An own warehouse was linked to one of Wildberries'", "Склад Wildberries привязан к своему складу";
+    WildberriesWarehouseUnlinked = "wildberries_warehouse.unlinked", "A Wildberries warehouse was unlinked", "Склад Wildberries отвязан";
+    ZoneChanged = "zone.changed", "A zone was changed", "Изменена зона";
+    ZoneCreated = "zone.created", "A zone was made", "Создана зона";
+    ZoneDeleted = "zone.deleted", "A zone was removed", "Зона удалена";
 }
 
 #[cfg(test)]

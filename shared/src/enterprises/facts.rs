@@ -1,5 +1,6 @@
 //! What an enterprise says of itself: its tax number, its time zone, and its settings, each of them typed.
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,11 @@ impl TimeZone {
     /// As it is written.
     pub fn name(self) -> &'static str {
         self.0.name()
+    }
+
+    /// What clocks there show at this moment.
+    pub fn local(self, moment: DateTime<Utc>) -> NaiveDateTime {
+        moment.with_timezone(&self.0).naive_local()
     }
 }
 

@@ -135,6 +135,16 @@ pub async fn balances(tx: &mut EnterpriseTx, filter: &BalanceFilter, query: &Pag
     Ok(query.page(rows, |balance| (balance.cell_id, balance.product_id)))
 }
 
+/// What lies in these cells and is held for nobody.
+pub(crate) async fn free_in(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > reserved ORDER BY product_id",
+        &cells.iter().map(|cell| cell.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
 /// The ledger as far as it is in reach, oldest first: what entered or left a cell of these warehouses, and what became
 /// later of their orders.
 pub async fn entries(tx: &mut EnterpriseTx, filter: &EntryFilter, query: &PageQuery) -> Result<Page<Entry>> {

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::db::EnterpriseTx;
 use crate::ids::{CellId, OrderId, ProductId, ReservationId, StockEntryId, WarehouseId};
+use crate::warehouses::AdmittedByCells;
 use crate::{Error, Result};
 
+pub(crate) use look::free_in;
 pub use look::{Balance, BalanceFilter, Consistency, Difference, Entry, EntryFilter, balances, consistency, entries};
 pub use receive::{GoodsReceipt, ReceiptLine, Received, receive};
 
@@ -110,7 +112,7 @@ pub async fn allot(tx: &mut EnterpriseTx, wanted: &[Wanted]) -> Result<Vec<Allot
                SELECT l.cell_id, l.product_id, c.warehouse_id, l.free,
                       sum(l.free) OVER (PARTITION BY c.warehouse_id, l.product_id ORDER BY c.pick_sequence, c.code) AS upto
                FROM locked AS l JOIN cells AS c ON c.id = l.cell_id
-               WHERE c.purpose = 'storage' AND l.free > 0
+               WHERE c.purpose IN ('storage', 'picking') AND c.blocked_at IS NULL AND c.archived_at IS NULL AND l.free > 0
            )
            SELECT w.order_id AS "order_id!", w.product_id AS "product_id!", f.cell_id
            FROM wanted AS w
@@ -345,6 +347,7 @@ async fn write(tx: &mut EnterpriseTx, kind: EntryKind, moved: &[Moved]) -> Resul
         &moved.iter().map(|unit| unit.order_id.0).collect::<Vec<_>>(),
     )
     .execute(tx.conn())
-    .await?;
+    .await
+    .admitted_by_cells()?;
     Ok(())
 }

@@ -9,7 +9,8 @@ use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::{CellId, GoodsReceiptId, ProductId, StockEntryId, WarehouseId};
-use crate::{Error, Refusal, Result, products, warehouses};
+use crate::warehouses::{self, AdmittedByCells};
+use crate::{Error, Refusal, Result, products};
 
 /// A posted goods receipt.
 #[derive(Clone, Debug, Serialize)]
@@ -36,7 +37,7 @@ pub struct GoodsReceipt {
 pub struct ReceiptLine {
     /// Any barcode of the product.
     pub barcode: String,
-    /// The code of a storage cell.
+    /// The code of a cell for receiving, storage, picking or quarantine.
     pub cell: String,
     /// Units.
     pub quantity: i32,
@@ -54,14 +55,14 @@ pub struct Received {
 /// The largest receipt, in lines.
 pub const MAX_LINES: usize = 1000;
 
-/// Posts a goods receipt into storage cells.
+/// Posts a goods receipt into cells that take it.
 pub async fn receive(
     tx: &mut EnterpriseTx,
     warehouse_id: WarehouseId,
     number: &str,
     lines: &[ReceiptLine],
 ) -> Result<Received> {
-    warehouses::enter(tx, warehouse_id, Permission::ReceiveGoods).await?;
+    warehouses::enter_open(tx, warehouse_id, Permission::ReceiveGoods).await?;
     let number = number.trim();
     if number.is_empty() || number.chars().count() > 100 {
         return Err(Error::invalid("number", "must have 1 to 100 characters"));
@@ -107,7 +108,8 @@ pub async fn receive(
         &lines.iter().map(|line| line.quantity).collect::<Vec<_>>(),
     )
     .execute(tx.conn())
-    .await?;
+    .await
+    .admitted_by_cells()?;
     audit::created(tx, Action::GoodsReceiptPosted, Object::of("goods_receipt", id), &receipt).await?;
     Ok(Received { receipt, products })
 }
@@ -122,7 +124,8 @@ async fn resolve(
     let by_barcode = products::by_barcodes(tx, &barcodes).await?;
     let codes: Vec<_> = lines.iter().map(|line| line.cell.clone()).collect();
     let rows = sqlx::query!(
-        "SELECT code, id FROM cells WHERE warehouse_id = $1 AND purpose = 'storage' AND code = ANY($2)",
+        "SELECT code, id FROM cells
+         WHERE warehouse_id = $1 AND purpose IN ('receiving', 'storage', 'picking', 'quarantine') AND archived_at IS NULL AND code = ANY($2)",
         warehouse_id as _,
         &codes
     )
@@ -137,7 +140,7 @@ async fn resolve(
         cells.push(*by_code.get(&line.cell).ok_or_else(|| {
             Error::refused(
                 Refusal::CellUnknown,
-                format!("line {}: the warehouse has no storage cell {}", index + 1, line.cell),
+                format!("line {}: the warehouse has no cell {} for goods that come in", index + 1, line.cell),
             )
         })?);
         products.push(*by_barcode.get(&line.barcode).ok_or_else(|| {

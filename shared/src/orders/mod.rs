@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
-use crate::ids::{OrderId, ProductId};
+use crate::ids::{AccountId, OrderId, ProductId, WarehouseId, WbWarehouseId};
 use crate::inventory::{self, Allotted, Wanted};
 use crate::{Error, Refusal, Result};
 
@@ -183,6 +183,17 @@ pub async fn reserve_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) -> R
 /// catalogue sync or when a warehouse was linked.
 pub async fn adopt(tx: &mut EnterpriseTx) -> Result<usize> {
     let products = store::adopt(tx).await?;
+    reserve_waiting(tx, &products).await
+}
+
+/// Orders of a Wildberries warehouse for which nothing is held go over to another own warehouse, and are served from it.
+pub async fn hand_over(
+    tx: &mut EnterpriseTx,
+    account_id: AccountId,
+    wb_warehouse_id: WbWarehouseId,
+    to: WarehouseId,
+) -> Result<usize> {
+    let products = store::hand_over(tx, account_id, wb_warehouse_id, to).await?;
     reserve_waiting(tx, &products).await
 }
 

@@ -2,7 +2,7 @@
 
 use super::OrderStatus;
 use crate::db::EnterpriseTx;
-use crate::ids::{HistoryId, OrderId, ProductId, WarehouseId};
+use crate::ids::{AccountId, HistoryId, OrderId, ProductId, WarehouseId, WbWarehouseId};
 use crate::{Error, Result};
 
 /// What a verb needs to know of an order that it holds.
@@ -114,4 +114,25 @@ pub(super) async fn adopt(tx: &mut EnterpriseTx) -> Result<Vec<ProductId>> {
     products.sort_unstable();
     products.dedup();
     Ok(products)
+}
+
+pub(super) async fn hand_over(
+    tx: &mut EnterpriseTx,
+    account_id: AccountId,
+    wb_warehouse_id: WbWarehouseId,
+    to: WarehouseId,
+) -> Result<Vec<ProductId>> {
+    let now = tx.now().await?;
+    let products = sqlx::query_scalar!(
+        "UPDATE orders SET warehouse_id = $3, changed_at = $4
+         WHERE account_id = $1 AND wb_warehouse_id = $2 AND status IN ('new', 'out_of_stock') AND warehouse_id <> $3
+         RETURNING product_id",
+        account_id as _,
+        wb_warehouse_id as _,
+        to as _,
+        now,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(products.into_iter().flatten().collect())
 }

@@ -3,6 +3,7 @@
 
 use sqlx::PgConnection;
 
+use super::label::CellLabel;
 use super::{ItemStatus, PrintStatus, Printer, Proof, get_printer};
 use crate::db::{Db, EnterpriseTx};
 use crate::ids::{AccountId, OrderId, PrintItemId, PrintJobId, PrinterId, SupplyId, WbOrderId, WbSupplyId};
@@ -31,6 +32,8 @@ pub enum Subject {
         /// Of which account.
         account_id: AccountId,
     },
+    /// The label of a cell.
+    Cell(CellLabel),
 }
 
 /// A fetched sticker.
@@ -114,11 +117,15 @@ pub async fn open_lane(tx: &mut EnterpriseTx, printer_id: PrinterId) -> Result<O
     let rows = sqlx::query!(
         r#"SELECT i.id, i.position, i.order_id, i.supply_id, o.wb_order_id AS "wb_order_id?", o.account_id AS "order_account?",
                   s.wb_supply_id AS "wb_supply_id?", s.account_id AS "supply_account?",
+                  c.code AS "code?", c.barcode AS "cell_barcode?", w.name AS "warehouse?", z.name AS "zone?",
                   t.part_a AS "part_a?", t.part_b AS "part_b?", t.barcode AS "barcode?", t.svg AS "svg?"
            FROM print_items AS i
            LEFT JOIN orders AS o ON o.id = i.order_id
            LEFT JOIN supplies AS s ON s.id = i.supply_id
            LEFT JOIN stickers AS t ON t.order_id = i.order_id
+           LEFT JOIN cells AS c ON c.id = i.cell_id
+           LEFT JOIN warehouses AS w ON w.id = c.warehouse_id
+           LEFT JOIN zones AS z ON z.id = c.zone_id
            WHERE i.print_job_id = $1 AND i.status = 'queued' ORDER BY i.position"#,
         job.id as _
     )
@@ -130,6 +137,12 @@ pub async fn open_lane(tx: &mut EnterpriseTx, printer_id: PrinterId) -> Result<O
             (Some(part_a), Some(part_b), Some(barcode), Some(svg)) => Some(Sticker { part_a, part_b, barcode, svg }),
             _ => None,
         };
+        if let (Some(code), Some(warehouse)) = (row.code, row.warehouse) {
+            let reading = row.cell_barcode.unwrap_or_else(|| code.clone());
+            let subject = Subject::Cell(CellLabel { code, reading, warehouse, zone: row.zone });
+            items.push(LaneItem { id: row.id, position: row.position, subject });
+            continue;
+        }
         let subject = match (
             row.order_id,
             row.wb_order_id,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{ItemStatus, PrintKind, PrintStatus, Proof};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
-use crate::ids::{OrderId, PrintItemId, PrintJobId, PrinterId, RequestId, SupplyId};
+use crate::ids::{CellId, OrderId, PrintItemId, PrintJobId, PrinterId, RequestId, SupplyId, WarehouseId};
 use crate::page::{Page, PageQuery};
 use crate::{Error, Result};
 
@@ -24,6 +24,8 @@ pub struct PrintJob {
     pub request_id: Option<RequestId>,
     /// The QR code of this supply.
     pub supply_id: Option<SupplyId>,
+    /// The labels of cells of this warehouse.
+    pub warehouse_id: Option<WarehouseId>,
     /// Where it is.
     pub status: PrintStatus,
     /// Labels in all.
@@ -55,9 +57,13 @@ pub struct PrintItem {
     pub order_id: Option<OrderId>,
     /// Whose QR code.
     pub supply_id: Option<SupplyId>,
+    /// Whose label.
+    pub cell_id: Option<CellId>,
+    /// What the cell is called.
+    pub cell: Option<String>,
     /// The human code of the sticker.
     pub sticker: Option<String>,
-    /// What the sticker's code reads as.
+    /// What the code on the label reads as.
     pub barcode: Option<String>,
     /// Where it is.
     pub status: ItemStatus,
@@ -86,7 +92,7 @@ pub async fn get(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<PrintJob> {
     show(tx, id).await
 }
 
-/// Fails as if the print job were not there, unless the request or supply that it prints is in the permission's reach.
+/// Fails as if the print job were not there, unless the request, supply or warehouse that it prints of is in the permission's reach.
 pub(super) async fn enter(tx: &mut EnterpriseTx, id: PrintJobId, permission: Permission) -> Result<()> {
     let bounds = tx.bounds(permission)?;
     if bounds.warehouses.is_none() {
@@ -97,7 +103,9 @@ pub(super) async fn enter(tx: &mut EnterpriseTx, id: PrintJobId, permission: Per
                SELECT FROM print_jobs AS j
                WHERE j.id = $1
                  AND (EXISTS (SELECT FROM requests AS r WHERE r.id = j.request_id AND (r.warehouse_id = ANY($2) OR r.assignee_id = $3))
-                      OR supply_in_reach(j.supply_id, $2, $3))) AS "there!""#,
+                      OR supply_in_reach(j.supply_id, $2, $3)
+                      OR j.warehouse_id = ANY($2)
+                      OR EXISTS (SELECT FROM requests AS r WHERE r.warehouse_id = j.warehouse_id AND r.assignee_id = $3))) AS "there!""#,
         id as _,
         bounds.warehouses.as_deref(),
         bounds.person,
@@ -111,7 +119,7 @@ pub(super) async fn enter(tx: &mut EnterpriseTx, id: PrintJobId, permission: Per
 pub(super) async fn show(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<PrintJob> {
     sqlx::query_as!(
         PrintJob,
-        r#"SELECT j.id, j.printer_id, j.kind, j.request_id, j.supply_id, j.status, j.fault_code, j.fault_detail, j.actor, j.created_at, j.changed_at,
+        r#"SELECT j.id, j.printer_id, j.kind, j.request_id, j.supply_id, j.warehouse_id, j.status, j.fault_code, j.fault_detail, j.actor, j.created_at, j.changed_at,
                   (SELECT count(*) FROM print_items AS i WHERE i.print_job_id = j.id) AS "labels!",
                   (SELECT count(*) FROM print_items AS i WHERE i.print_job_id = j.id AND i.status = 'done') AS "done!",
                   (SELECT count(*) FROM print_items AS i WHERE i.print_job_id = j.id AND i.status = 'uncertain') AS "uncertain!"
@@ -129,7 +137,7 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &PrintJobFilter, query: &PageQu
     let after: Option<PrintJobId> = query.key()?;
     let rows = sqlx::query_as!(
         PrintJob,
-        r#"SELECT j.id, j.printer_id, j.kind, j.request_id, j.supply_id, j.status, j.fault_code, j.fault_detail, j.actor, j.created_at, j.changed_at,
+        r#"SELECT j.id, j.printer_id, j.kind, j.request_id, j.supply_id, j.warehouse_id, j.status, j.fault_code, j.fault_detail, j.actor, j.created_at, j.changed_at,
                   (SELECT count(*) FROM print_items AS i WHERE i.print_job_id = j.id) AS "labels!",
                   (SELECT count(*) FROM print_items AS i WHERE i.print_job_id = j.id AND i.status = 'done') AS "done!",
                   (SELECT count(*) FROM print_items AS i WHERE i.print_job_id = j.id AND i.status = 'uncertain') AS "uncertain!"
@@ -137,7 +145,9 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &PrintJobFilter, query: &PageQu
            WHERE ($1::text IS NULL OR j.status = $1) AND ($2::uuid IS NULL OR j.printer_id = $2) AND ($3::uuid IS NULL OR j.id < $3)
              AND ($5::uuid[] IS NULL
                   OR EXISTS (SELECT FROM requests AS r WHERE r.id = j.request_id AND (r.warehouse_id = ANY($5) OR r.assignee_id = $6))
-                  OR supply_in_reach(j.supply_id, $5, $6))
+                  OR supply_in_reach(j.supply_id, $5, $6)
+                  OR j.warehouse_id = ANY($5)
+                  OR EXISTS (SELECT FROM requests AS r WHERE r.warehouse_id = j.warehouse_id AND r.assignee_id = $6))
            ORDER BY j.id DESC LIMIT $4"#,
         filter.status as Option<PrintStatus>,
         filter.printer_id as _,
@@ -161,8 +171,11 @@ pub async fn items(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<Vec<PrintIte
 pub(super) async fn show_items(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<Vec<PrintItem>> {
     Ok(sqlx::query_as!(
         PrintItem,
-        r#"SELECT i.id, i.position, i.order_id, i.supply_id, (SELECT s.part_a || ' ' || s.part_b FROM stickers AS s WHERE s.order_id = i.order_id) AS sticker,
-                  (SELECT s.barcode FROM stickers AS s WHERE s.order_id = i.order_id) AS barcode,
+        r#"SELECT i.id, i.position, i.order_id, i.supply_id, i.cell_id,
+                  (SELECT c.code FROM cells AS c WHERE c.id = i.cell_id) AS cell,
+                  (SELECT s.part_a || ' ' || s.part_b FROM stickers AS s WHERE s.order_id = i.order_id) AS sticker,
+                  coalesce((SELECT s.barcode FROM stickers AS s WHERE s.order_id = i.order_id),
+                           (SELECT coalesce(c.barcode, c.code) FROM cells AS c WHERE c.id = i.cell_id)) AS barcode,
                   i.status, i.proof, i.reason, i.sent_at, i.done_at
            FROM print_items AS i
            WHERE i.print_job_id = $1 ORDER BY i.position"#,

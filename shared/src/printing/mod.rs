@@ -8,6 +8,8 @@
 //! An item is committed as `sending` before its first byte leaves, and nothing automatic sends it again after that:
 //! when the connection breaks or the worker dies, it becomes `uncertain` and a person decides.
 
+mod cells;
+pub mod label;
 mod lane;
 mod look;
 mod printers;
@@ -19,11 +21,12 @@ use crate::access::Permission;
 use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
-use crate::ids::{OrderId, PrintItemId, PrintJobId, PrinterId, RequestId, SupplyId};
+use crate::ids::{CellId, OrderId, PrintItemId, PrintJobId, PrinterId, RequestId, SupplyId, WarehouseId};
 use crate::jobs::{Job, Queue};
 use crate::supplies::{self, SupplyStatus};
 use crate::{Error, Refusal, Result, requests};
 
+pub use cells::{LabelledCells, preview_cell_label, request_cell_labels};
 pub use lane::{
     Lane, LaneHold, LaneItem, Sticker, Subject, begin_item, finish_item, hold_lane, item_uncertain, note_fault,
     note_rendering, open_lane, refuse_job, settle_job, store_stickers, sweep_lane, undo_item,
@@ -42,6 +45,8 @@ pub enum PrintKind {
     OrderStickers,
     /// The QR code of a supply.
     SupplyQr,
+    /// Labels of a warehouse's cells.
+    CellLabels,
 }
 
 /// Where a print job is.
@@ -162,8 +167,8 @@ pub async fn request_stickers(tx: &mut EnterpriseTx, request_id: RequestId, prin
         return Err(Error::refused(Refusal::OrderHasNoSticker, format!("not in a supply yet: {}", missing.join(", "))));
     }
     let orders: Vec<_> = rows.into_iter().map(|row| row.order_id).collect();
-    let id = insert(tx, printer_id, PrintKind::OrderStickers, Some(request_id), None).await?;
-    insert_items(tx, id, &orders, None).await?;
+    let id = insert(tx, printer_id, Batch::Request(request_id)).await?;
+    insert_items(tx, id, Items::Orders(&orders)).await?;
     tx.enqueue(&RunLane { printer_id }).await?;
     let job = look::show(tx, id).await?;
     audit::created(tx, Action::PrintJobCreated, Object::of("print_job", id), &job).await?;
@@ -185,8 +190,8 @@ pub async fn request_supply_qr(tx: &mut EnterpriseTx, supply_id: SupplyId, print
     if let Some(job) = look::live_of_supply(tx, supply_id).await? {
         return look::show(tx, job).await;
     }
-    let id = insert(tx, printer_id, PrintKind::SupplyQr, None, Some(supply_id)).await?;
-    insert_items(tx, id, &[], Some(supply_id)).await?;
+    let id = insert(tx, printer_id, Batch::Supply(supply_id)).await?;
+    insert_items(tx, id, Items::Supply(supply_id)).await?;
     tx.enqueue(&RunLane { printer_id }).await?;
     let job = look::show(tx, id).await?;
     audit::created(tx, Action::PrintJobCreated, Object::of("print_job", id), &job).await?;
@@ -259,24 +264,32 @@ pub async fn cancel(tx: &mut EnterpriseTx, id: PrintJobId) -> Result<PrintJob> {
     look::show(tx, id).await
 }
 
-async fn insert(
-    tx: &mut EnterpriseTx,
-    printer_id: PrinterId,
-    kind: PrintKind,
-    request_id: Option<RequestId>,
-    supply_id: Option<SupplyId>,
-) -> Result<PrintJobId> {
+/// Of what a print job shows the labels.
+#[derive(Clone, Copy, Debug)]
+enum Batch {
+    Request(RequestId),
+    Supply(SupplyId),
+    Warehouse(WarehouseId),
+}
+
+async fn insert(tx: &mut EnterpriseTx, printer_id: PrinterId, batch: Batch) -> Result<PrintJobId> {
     let (id, enterprise_id, actor, now) =
         (PrintJobId::new(), tx.enterprise_id(), tx.actor().to_string(), tx.now().await?);
+    let (kind, request_id, supply_id, warehouse_id) = match batch {
+        Batch::Request(request) => (PrintKind::OrderStickers, Some(request), None, None),
+        Batch::Supply(supply) => (PrintKind::SupplyQr, None, Some(supply), None),
+        Batch::Warehouse(warehouse) => (PrintKind::CellLabels, None, None, Some(warehouse)),
+    };
     sqlx::query!(
-        "INSERT INTO print_jobs (enterprise_id, id, printer_id, kind, request_id, supply_id, status, actor, created_at, changed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $8)",
+        "INSERT INTO print_jobs (enterprise_id, id, printer_id, kind, request_id, supply_id, warehouse_id, status, actor, created_at, changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', $8, $9, $9)",
         enterprise_id as _,
         id as _,
         printer_id as _,
         kind as PrintKind,
         request_id as _,
         supply_id as _,
+        warehouse_id as _,
         actor,
         now,
     )
@@ -285,23 +298,34 @@ async fn insert(
     Ok(id)
 }
 
-async fn insert_items(
-    tx: &mut EnterpriseTx,
-    id: PrintJobId,
-    orders: &[OrderId],
-    supply_id: Option<SupplyId>,
-) -> Result<()> {
+/// The labels of a print job in their order.
+#[derive(Clone, Copy, Debug)]
+enum Items<'a> {
+    Orders(&'a [OrderId]),
+    Supply(SupplyId),
+    Cells(&'a [CellId]),
+}
+
+/// Order, supply or cell: one of them.
+type Labelled = (Option<uuid::Uuid>, Option<uuid::Uuid>, Option<uuid::Uuid>);
+
+async fn insert_items(tx: &mut EnterpriseTx, id: PrintJobId, items: Items<'_>) -> Result<()> {
     let enterprise_id = tx.enterprise_id();
-    let count = orders.len() + usize::from(supply_id.is_some());
+    let subjects: Vec<Labelled> = match items {
+        Items::Orders(orders) => orders.iter().map(|order| (Some(order.0), None, None)).collect(),
+        Items::Supply(supply) => vec![(None, Some(supply.0), None)],
+        Items::Cells(cells) => cells.iter().map(|cell| (None, None, Some(cell.0))).collect(),
+    };
     sqlx::query!(
-        "INSERT INTO print_items (enterprise_id, id, print_job_id, position, order_id, supply_id)
-         SELECT $1, i.id, $2, i.position::int, i.order_id, $3
-         FROM unnest($4::uuid[], $5::uuid[]) WITH ORDINALITY AS i (id, order_id, position)",
+        "INSERT INTO print_items (enterprise_id, id, print_job_id, position, order_id, supply_id, cell_id)
+         SELECT $1, i.id, $2, i.position::int, i.order_id, i.supply_id, i.cell_id
+         FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[]) WITH ORDINALITY AS i (id, order_id, supply_id, cell_id, position)",
         enterprise_id as _,
         id as _,
-        supply_id as _,
-        &(0..count).map(|_| PrintItemId::new().0).collect::<Vec<_>>(),
-        &orders.iter().map(|order| order.0).collect::<Vec<_>>(),
+        &subjects.iter().map(|_| PrintItemId::new().0).collect::<Vec<_>>(),
+        &subjects.iter().map(|(order, ..)| *order).collect::<Vec<_>>() as &[Option<uuid::Uuid>],
+        &subjects.iter().map(|(_, supply, _)| *supply).collect::<Vec<_>>() as &[Option<uuid::Uuid>],
+        &subjects.iter().map(|(.., cell)| *cell).collect::<Vec<_>>() as &[Option<uuid::Uuid>],
     )
     .execute(tx.conn())
     .await

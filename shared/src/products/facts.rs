@@ -6,6 +6,7 @@ use url::Url;
 
 use super::Part;
 use crate::ids::CategoryId;
+use crate::warehouses::Edit;
 use crate::{Error, Refusal, Result};
 
 /// The row of a product as people see it.
@@ -43,7 +44,7 @@ pub struct Facts {
     pub marking_required: bool,
 }
 
-/// What to change: what is absent stays, and an inner `None` clears.
+/// What to change: what is not named stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// 1 to 200 characters.
@@ -51,27 +52,27 @@ pub struct Change {
     /// 1 to 500 characters.
     pub name: Option<String>,
     /// Up to 100 characters.
-    pub size: Option<Option<String>>,
+    pub size: Edit<String>,
     /// Up to 200 characters.
-    pub vendor_code: Option<Option<String>>,
+    pub vendor_code: Edit<String>,
     /// Up to 200 characters.
-    pub brand: Option<Option<String>>,
+    pub brand: Edit<String>,
     /// One of the enterprise's.
-    pub category_id: Option<Option<CategoryId>>,
+    pub category_id: Edit<CategoryId>,
     /// Millimetres, 1 to 100000.
-    pub length_mm: Option<Option<i32>>,
+    pub length_mm: Edit<i32>,
     /// Millimetres, 1 to 100000.
-    pub width_mm: Option<Option<i32>>,
+    pub width_mm: Edit<i32>,
     /// Millimetres, 1 to 100000.
-    pub height_mm: Option<Option<i32>>,
+    pub height_mm: Edit<i32>,
     /// Grams, 1 to 10000000.
-    pub weight_g: Option<Option<i32>>,
+    pub weight_g: Edit<i32>,
     /// At most 30 addresses.
     pub photos: Option<Vec<String>>,
     /// 0 to 1000000.
-    pub min_stock: Option<Option<i32>>,
+    pub min_stock: Edit<i32>,
     /// 0 to 1000000.
-    pub safety_stock: Option<Option<i32>>,
+    pub safety_stock: Edit<i32>,
     /// Whether its units go by their expiry dates.
     pub expiry_control: Option<bool>,
     /// Whether its units carry marking codes.
@@ -98,25 +99,24 @@ impl Change {
     /// The facts as they will be. Fails at the first value that makes no sense, and refuses to write what the sync owns;
     /// naming it as it is is no writing.
     pub(super) fn applied(&self, before: &Facts, owner: Owner) -> Result<Facts> {
-        let pick = |field, new: Option<&Option<String>>, before: Option<&String>, most| match new {
-            Some(Some(new)) => words(field, new, most).map(Some),
-            Some(None) => Ok(None),
-            None => Ok(before.cloned()),
+        let pick = |field, new: &Edit<String>, before: Option<&String>, most| match new {
+            Edit::Set(new) => words(field, new, most).map(Some),
+            Edit::Clear => Ok(None),
+            Edit::Keep => Ok(before.cloned()),
         };
-        let number = |field, new: Option<Option<i32>>, before: Option<i32>, least, most| match new {
-            Some(Some(new)) if !(least..=most).contains(&new) => {
+        let number = |field, new: Edit<i32>, before: Option<i32>, least, most| match new {
+            Edit::Set(new) if !(least..=most).contains(&new) => {
                 Err(Error::invalid(field, format!("must be between {least} and {most}")))
             }
-            Some(new) => Ok(new),
-            None => Ok(before),
+            Edit::Set(_) | Edit::Clear | Edit::Keep => Ok(new.over(before)),
         };
         let after = Facts {
             sku: self.sku.as_ref().map_or_else(|| Ok(before.sku.clone()), |new| words("sku", new, 200))?,
             name: self.name.as_ref().map_or_else(|| Ok(before.name.clone()), |new| words("name", new, 500))?,
-            size: pick("size", self.size.as_ref(), before.size.as_ref(), 100)?,
-            vendor_code: pick("vendorCode", self.vendor_code.as_ref(), before.vendor_code.as_ref(), 200)?,
-            brand: pick("brand", self.brand.as_ref(), before.brand.as_ref(), 200)?,
-            category_id: self.category_id.unwrap_or(before.category_id),
+            size: pick("size", &self.size, before.size.as_ref(), 100)?,
+            vendor_code: pick("vendorCode", &self.vendor_code, before.vendor_code.as_ref(), 200)?,
+            brand: pick("brand", &self.brand, before.brand.as_ref(), 200)?,
+            category_id: self.category_id.over(before.category_id),
             length_mm: number("lengthMm", self.length_mm, before.length_mm, 1, 100_000)?,
             width_mm: number("widthMm", self.width_mm, before.width_mm, 1, 100_000)?,
             height_mm: number("heightMm", self.height_mm, before.height_mm, 1, 100_000)?,
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_change_leaves_what_it_does_not_name_and_clears_what_it_names_empty() {
         let change =
-            Change { name: Some(" Кружка синяя ".to_owned()), weight_g: Some(None), ..Change::default() };
+            Change { name: Some(" Кружка синяя ".to_owned()), weight_g: Edit::Clear, ..Change::default() };
         let after = change.applied(&mug(), Owner::People).unwrap();
         assert_eq!((after.name.as_str(), after.weight_g, after.sku.as_str()), ("Кружка синяя", None, "MUG-1"));
         assert_eq!(Change::default().applied(&mug(), Owner::People).unwrap(), mug());
@@ -218,11 +218,11 @@ mod tests {
     #[test]
     fn what_the_sync_owns_is_not_written_and_may_be_named_as_it_is() {
         let card = Owner::Card { needs_marking: true };
-        let same = Change { sku: Some("MUG-1".to_owned()), min_stock: Some(Some(3)), ..Change::default() };
+        let same = Change { sku: Some("MUG-1".to_owned()), min_stock: Edit::Set(3), ..Change::default() };
         assert_eq!(same.applied(&mug(), card).unwrap().min_stock, Some(3));
         let changes = [
             Change { name: Some("Чашка".to_owned()), ..Change::default() },
-            Change { brand: Some(Some("Другой".to_owned())), ..Change::default() },
+            Change { brand: Edit::Set("Другой".to_owned()), ..Change::default() },
             Change { marking_required: Some(false), ..Change::default() },
         ];
         for other in changes {
@@ -238,7 +238,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(field(Change { name: Some("  ".to_owned()), ..Change::default() }), "name");
-        assert_eq!(field(Change { weight_g: Some(Some(0)), ..Change::default() }), "weightG");
+        assert_eq!(field(Change { weight_g: Edit::Set(0), ..Change::default() }), "weightG");
         let photos = Some(vec!["https://a.example/1.jpg".to_owned(), "javascript:alert(1)".to_owned()]);
         assert_eq!(field(Change { photos, ..Change::default() }), "photos.1");
         for bad in [vec!["00 1".to_owned()], vec![String::new()], vec!["1".to_owned(), "1".to_owned()]] {

@@ -35,7 +35,7 @@ pub struct NewPicking {
 
 /// Makes a picking request; its lines stand in walking order, from the first cell to the last.
 pub async fn create_picking(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<Request> {
-    warehouses::enter(tx, new.warehouse_id, Permission::ManageRequests).await?;
+    warehouses::enter_open(tx, new.warehouse_id, Permission::ManageRequests).await?;
     let orders = choose(tx, new).await?;
     let id = insert(tx, RequestType::OrderPicking, new).await?;
     let (enterprise_id, lines) = (tx.enterprise_id(), orders.iter().map(|_| PickLineId::new().0).collect::<Vec<_>>());
@@ -75,6 +75,8 @@ async fn choose(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<Vec<OrderId>>
     let Some(named) = &new.orders else {
         let found = sqlx::query_scalar!(
             "SELECT id FROM orders WHERE warehouse_id = $1 AND status = 'reserved' AND supply_id IS NULL
+               AND NOT EXISTS (SELECT FROM reservations AS r JOIN cells AS c ON c.id = r.cell_id
+                               WHERE r.order_id = orders.id AND r.status = 'active' AND c.blocked_at IS NOT NULL)
              ORDER BY placed_at, id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
             new.warehouse_id as _,
             i64::try_from(wanted).expect("bounded"),

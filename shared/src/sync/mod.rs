@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::{self, Account, SellerFacts};
 use crate::db::EnterpriseTx;
-use crate::ids::{AccountId, WarehouseId, WbWarehouseId};
+use crate::ids::{AccountId, CellId, WarehouseId, WbWarehouseId};
 use crate::seal::Keyring;
-use crate::warehouses::{self, WildberriesWarehouse};
+use crate::warehouses::{self, Cell, CellChange, CellLimits, CellVerdict, WildberriesWarehouse};
 use crate::wildberries::token::TokenFacts;
-use crate::{Result, orders, schedules};
+use crate::{Result, inventory, orders, schedules};
 
 pub use follow::{Followed, apply_statuses};
 pub use jobs::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
@@ -97,7 +97,8 @@ async fn follow_account(tx: &mut EnterpriseTx, account_id: AccountId, rhythm: Rh
     schedules::set(tx, &PullCatalogue { account_id, run: None }, hourly, jitter(hourly)).await
 }
 
-/// Has an own warehouse fulfil a Wildberries warehouse; orders that waited for it are reserved at once.
+/// Has an own warehouse fulfil a Wildberries warehouse; orders that waited for it are reserved at once. Of a warehouse that
+/// fulfilled it before, orders for which nothing is held yet go over to the new one; the others stay where their goods lie.
 pub async fn link_warehouse(
     tx: &mut EnterpriseTx,
     account_id: AccountId,
@@ -105,8 +106,47 @@ pub async fn link_warehouse(
     warehouse_id: WarehouseId,
 ) -> Result<WildberriesWarehouse> {
     let linked = warehouses::link(tx, account_id, wb_warehouse_id, warehouse_id).await?;
+    if linked.before.is_some_and(|before| before != warehouse_id) {
+        orders::hand_over(tx, account_id, wb_warehouse_id, warehouse_id).await?;
+    }
     orders::adopt(tx).await?;
-    Ok(linked)
+    Ok(linked.theirs)
+}
+
+/// Opens blocked cells again; what lies there serves the orders that waited for it.
+pub async fn unblock_cells(
+    tx: &mut EnterpriseTx,
+    warehouse_id: WarehouseId,
+    cells: &[CellId],
+) -> Result<Vec<CellVerdict>> {
+    let verdicts = warehouses::unblock_cells(tx, warehouse_id, cells).await?;
+    serve_from(tx, cells).await?;
+    Ok(verdicts)
+}
+
+/// Changes a cell; what may be sold from there now serves the orders that waited for it.
+pub async fn change_cell(tx: &mut EnterpriseTx, id: CellId, change: CellChange) -> Result<Cell> {
+    let cell = warehouses::change_cell(tx, id, change).await?;
+    serve_from(tx, &[id]).await?;
+    Ok(cell)
+}
+
+/// Changes many cells alike; likewise.
+pub async fn change_cells(
+    tx: &mut EnterpriseTx,
+    warehouse_id: WarehouseId,
+    cells: &[CellId],
+    limits: &CellLimits,
+) -> Result<Vec<CellVerdict>> {
+    let verdicts = warehouses::change_cells(tx, warehouse_id, cells, limits).await?;
+    serve_from(tx, cells).await?;
+    Ok(verdicts)
+}
+
+async fn serve_from(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<()> {
+    let products = inventory::free_in(tx, cells).await?;
+    orders::reserve_waiting(tx, &products).await?;
+    Ok(())
 }
 
 /// Posts a goods receipt and serves the orders that waited for what came.

@@ -108,6 +108,7 @@ impl Bare {
     async fn rows(&self, limit: i64) -> Result<Vec<Row>, sqlx::Error> {
         let query = sqlx::query_as(AssertSqlSafe(self.page.clone())).bind(limit);
         let Some(begin) = &self.begin else { return query.fetch_all(&self.pool).await };
+        #[expect(clippy::disallowed_methods, reason = "this is the bare thing beside shared::db")]
         let mut tx = self.pool.begin_with(AssertSqlSafe(begin.clone())).await?;
         let rows = query.fetch_all(&mut *tx).await?;
         tx.commit().await?;

@@ -1,8 +1,6 @@
 //! One example of every operation that changes something, for proofs over all of them: whoever adds an operation adds its
 //! example here.
 
-mod products;
-
 use anyhow::{Context, Result};
 use api::needs::Needs;
 use reqwest::Method;
@@ -15,8 +13,7 @@ use wildberries::{ALL_CATEGORIES, TokenKind, TokenSpec};
 use crate::PASSWORD;
 use crate::Shop;
 use crate::people::{Person, Reach, address, enterprise_of, grant};
-
-pub(crate) use products::further as further_of_products;
+use crate::product_acts;
 
 /// A request that will succeed once.
 #[derive(Clone, Debug)]
@@ -30,19 +27,19 @@ pub struct Act {
 }
 
 impl Act {
-    fn post(path: impl Into<String>, body: impl Into<Option<Value>>) -> Self {
+    pub(crate) fn post(path: impl Into<String>, body: impl Into<Option<Value>>) -> Self {
         Self { method: Method::POST, path: path.into(), body: body.into() }
     }
 
-    fn patch(path: impl Into<String>, body: Value) -> Self {
+    pub(crate) fn patch(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::PATCH, path: path.into(), body: Some(body) }
     }
 
-    fn delete(path: impl Into<String>) -> Self {
+    pub(crate) fn delete(path: impl Into<String>) -> Self {
         Self { method: Method::DELETE, path: path.into(), body: None }
     }
 
-    fn put(path: impl Into<String>, body: Value) -> Self {
+    pub(crate) fn put(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::PUT, path: path.into(), body: Some(body) }
     }
 }
@@ -79,6 +76,59 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let id = somebody(shop).await?.id;
             shop.client.post(&format!("/users/{id}/deactivate"), json!({})).await?;
             Act::post(format!("/users/{id}/activate"), None)
+        }
+        "archive_cells" => Act::post(cells_path(shop, "archive"), json!({ "cellIds": [cell(shop).await?] })),
+        "archive_warehouse" => Act::post(format!("/warehouses/{}/archive", warehouse(shop).await?), None),
+        "block_cells" => {
+            Act::post(cells_path(shop, "block"), json!({ "cellIds": [cell(shop).await?], "reason": "полка сломана" }))
+        }
+        "change_cell" => Act::patch(format!("/cells/{}", cell(shop).await?), json!({ "pickSequence": 7 })),
+        "change_cells" => {
+            Act::post(cells_path(shop, "change"), json!({ "cellIds": [cell(shop).await?], "capacityUnits": 7 }))
+        }
+        "change_warehouse" => Act::patch(format!("/warehouses/{}", warehouse(shop).await?), json!({ "name": name })),
+        "change_zone" => Act::patch(format!("/zones/{}", zone(shop).await?), json!({ "name": name })),
+        "create_zone" => {
+            let body = json!({ "name": name, "purpose": "storage" });
+            Act::post(format!("/warehouses/{}/zones", shop.warehouse), body)
+        }
+        "delete_zone" => Act::delete(format!("/zones/{}", zone(shop).await?)),
+        "generate_cells" => {
+            let rows = json!({ "pattern": format!("{name} 1…{name} 3"), "dryRun": false });
+            Act::post(cells_path(shop, "generate"), rows)
+        }
+        "print_cell_labels" => {
+            let body = json!({ "printerId": shop.printer, "cellIds": [cell(shop).await?] });
+            Act::post(cells_path(shop, "labels"), body)
+        }
+        "restore_cells" => {
+            let cells = json!({ "cellIds": [cell(shop).await?] });
+            shop.client.post(&cells_path(shop, "archive"), cells.clone()).await?;
+            Act::post(cells_path(shop, "restore"), cells)
+        }
+        "restore_warehouse" => {
+            let path = format!("/warehouses/{}", warehouse(shop).await?);
+            shop.client.post(&format!("{path}/archive"), json!({})).await?;
+            Act::post(format!("{path}/restore"), None)
+        }
+        "unblock_cells" => {
+            let cell = cell(shop).await?;
+            shop.client.post(&cells_path(shop, "block"), json!({ "cellIds": [cell], "reason": "мокро" })).await?;
+            Act::post(cells_path(shop, "unblock"), json!({ "cellIds": [cell] }))
+        }
+        "unlink_warehouse" => {
+            let one = wildberries::Shop { cards: 1, warehouses: 1, marked: 0, ..wildberries::Shop::default() };
+            let token = shop.app.simulator.shop(one).token(TokenKind::Personal, ALL_CATEGORIES);
+            let account = json!({ "name": "Третий", "token": token });
+            let account = text(&shop.client.post("/wildberries/accounts", account).await?, "id")?;
+            shop.client.post("/sync-runs", json!({ "accountId": account, "kind": "warehouses" })).await?;
+            shop.app.run_jobs().await?;
+            let theirs =
+                shop.client.get("/wildberries/warehouses").await?["items"].as_array().context("a list")?.clone();
+            let theirs = theirs.iter().find(|one| one["accountId"] == account.as_str()).context("a warehouse")?;
+            let path = format!("/wildberries/accounts/{account}/warehouses/{}", theirs["wbWarehouseId"]);
+            shop.client.put(&path, json!({ "warehouseId": shop.warehouse })).await?;
+            Act::delete(path)
         }
         "add_cells" => {
             let cells = json!({ "cells": [{ "code": name, "pickSequence": 100 }] });
@@ -226,8 +276,31 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
         }
         "start_sync" => Act::post("/sync-runs", json!({ "accountId": shop.account, "kind": "warehouses" })),
         "suspend_enterprise" => Act::post(format!("/enterprises/{}/suspend", enterprise(shop, &name).await?), None),
-        _ => return products::example(shop, operation, name).await,
+        _ => return product_acts::example(shop, operation, name).await,
     }))
+}
+
+fn cells_path(shop: &Shop<'_>, what: &str) -> String {
+    format!("/warehouses/{}/cells/{what}", shop.warehouse)
+}
+
+/// An empty cell of the shop's warehouse.
+pub(crate) async fn cell(shop: &Shop<'_>) -> Result<String> {
+    let cells = json!({ "cells": [{ "code": format!("Я {}", shared::ids::JobId::new()), "pickSequence": 900 }] });
+    let added = shop.client.post(&format!("/warehouses/{}/cells", shop.warehouse), cells).await?;
+    text(&added["items"][0], "id")
+}
+
+/// A warehouse that nothing uses.
+async fn warehouse(shop: &Shop<'_>) -> Result<String> {
+    let name = format!("Склад {}", shared::ids::JobId::new());
+    text(&shop.client.post("/warehouses", json!({ "name": name })).await?, "id")
+}
+
+/// A zone without cells.
+pub(crate) async fn zone(shop: &Shop<'_>) -> Result<String> {
+    let zone = json!({ "name": format!("Зона {}", shared::ids::JobId::new()), "purpose": "storage" });
+    text(&shop.client.post(&format!("/warehouses/{}/zones", shop.warehouse), zone).await?, "id")
 }
 
 /// Another enterprise than the shop's.

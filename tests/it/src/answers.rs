@@ -3,6 +3,8 @@
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
+use stack::client::text;
+
 use crate::Shop;
 
 const NOBODY: &str = "01900000-0000-7000-8000-000000000000";
@@ -144,6 +146,7 @@ async fn ids(shop: &Shop<'_>) -> Result<Vec<(&'static str, String)>> {
         ("/wildberries/accounts", shop.account.clone()),
         ("/accounts", shop.account.clone()),
         ("/warehouses", shop.warehouse.clone()),
+        ("/cells", text(&shop.client.get("/cells?code=A-01").await?["items"][0], "id")?),
         ("/printers", shop.printer.clone()),
     ];
     for list in [

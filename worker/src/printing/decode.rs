@@ -60,6 +60,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use rxing::{MultiFormatWriter, Writer};
+    use shared::printing::label::CellLabel;
 
     use super::super::render::{LabelSize, render};
     use super::*;
@@ -94,6 +95,27 @@ mod tests {
             for text in ["!uKEtQZVx", "$WBMP:1:123:1234567", "WB-GI-1234567"] {
                 let label = render(&sticker(BarcodeFormat::QR_CODE, text), size).unwrap();
                 assert_eq!(compare(&label, text), Reading::Matches, "{text} {size:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_label_of_a_cell_is_read_back_whatever_the_printer() {
+        let long = "Стеллаж-0001/Полка-02/Ячейка-003".to_owned();
+        for size in SIZES {
+            let (width, height) = size.dots().unwrap();
+            for reading in
+                ["A1-01".to_owned(), "MSK-A1-01".to_owned(), "Я-01".to_owned(), "9A".repeat(32), long.clone()]
+            {
+                let label = CellLabel {
+                    code: "A1-01".to_owned(),
+                    reading: reading.clone(),
+                    warehouse: "Основной склад".to_owned(),
+                    zone: Some("Быстрый отбор".to_owned()),
+                };
+                let svg = label.svg(i32::try_from(width).unwrap(), i32::try_from(height).unwrap()).unwrap();
+                let drawn = render(svg.as_bytes(), size).unwrap();
+                assert_eq!(compare(&drawn, &reading), Reading::Matches, "{reading} {size:?}");
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use shared::ids::{AccountId, OrderId, WbOrderId};
 use shared::jobs::JobRow;
+use shared::printing::label::dots;
 use shared::printing::{self, Lane, LaneItem, Sticker, Subject};
 use shared::{Error, Result};
 
@@ -49,6 +50,12 @@ pub(super) async fn pictures<'a>(
                     Err(error) => return refused(ctx.judge(row, *account_id, error).await),
                 };
                 pictures.push(Picture { item, svg: qr.file, barcode: Some(qr.barcode) });
+            }
+            Subject::Cell(label) => {
+                let printer = &lane.printer;
+                let side = |millimetres| dots(millimetres, printer.dpi);
+                let svg = label.svg(side(printer.label_width_mm), side(printer.label_height_mm))?;
+                pictures.push(Picture { item, svg: svg.into_bytes(), barcode: Some(label.reading.clone()) });
             }
         }
     }

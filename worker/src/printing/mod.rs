@@ -235,5 +235,6 @@ fn subject(item: &LaneItem) -> String {
     match &item.subject {
         Subject::Order { wb_order_id, .. } => format!("order {wb_order_id}"),
         Subject::Supply { wb_supply_id, .. } => format!("supply {wb_supply_id}"),
+        Subject::Cell(label) => format!("cell {}", label.code),
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::facts::Change;
 use crate::ids::CategoryId;
+use crate::warehouses::Edit;
 use crate::{Error, Result};
 
 macro_rules! columns {
@@ -125,8 +126,8 @@ fn take(
     cell: &str,
     categories: &HashMap<String, CategoryId>,
 ) -> std::result::Result<(), String> {
-    let text = || Some(Some(cell.to_owned()));
-    let number = || number(cell).map(|number| Some(Some(number)));
+    let text = || Edit::Set(cell.to_owned());
+    let number = || number(cell).map(Edit::Set);
     let change = &mut said.change;
     match column {
         Column::Ignored => {}
@@ -141,7 +142,7 @@ fn take(
         Column::Category => {
             let path = path(cell);
             let id = categories.get(&path).ok_or_else(|| format!("there is no category «{cell}»"))?;
-            change.category_id = Some(Some(*id));
+            change.category_id = Edit::Set(*id);
         }
         Column::Barcodes => {
             let mut barcodes: Vec<_> =
@@ -218,9 +219,9 @@ mod tests {
         let categories = HashMap::from([("посуда/кружки".to_owned(), CategoryId::new())]);
         let columns = [Column::Sku, Column::WeightG, Column::ExpiryControl, Column::Category, Column::Barcodes];
         let read = said(&columns, &row(&["A", "1 200,0", "да", "Посуда / КРУЖКИ", "0046, 46"]), &categories).unwrap();
-        assert_eq!((read.sku.as_str(), read.change.weight_g), ("A", Some(Some(1200))));
+        assert_eq!((read.sku.as_str(), read.change.weight_g), ("A", Edit::Set(1200)));
         assert_eq!((read.change.expiry_control, read.barcodes), (Some(true), row(&["0046", "46"])));
-        assert!(read.change.category_id.is_some() && read.change.name.is_none());
+        assert!(matches!(read.change.category_id, Edit::Set(_)) && read.change.name.is_none());
         let wrong = said(&columns, &row(&["", "много", "", "Обувь", ""]), &categories).unwrap_err();
         assert_eq!(wrong, "sku: is empty; weightG: «много» is no whole number; category: there is no category «Обувь»");
     }

@@ -59,8 +59,8 @@ pub struct Operation {
 pub struct Shape {
     /// Whether it is a failure in the form of all failures.
     pub is_problem: bool,
-    /// By media type, without its parameters; a file has no schema.
-    bodies: BTreeMap<String, Option<Arc<Validator>>>,
+    /// By media type, without its parameters.
+    bodies: BTreeMap<String, Arc<Validator>>,
 }
 
 impl Shape {
@@ -72,9 +72,15 @@ impl Shape {
         let Some(shape) = self.bodies.get(plain(kind)) else {
             return Some(format!("nothing is said of {kind:?}"));
         };
-        match (shape.as_ref()?, serde_json::from_slice(body)) {
-            (_, Err(error)) => Some(error.to_string()),
-            (shape, Ok(body)) => shape.validate(&body).err().map(|error| format!("{}: {error}", error.instance_path)),
+        // Otherwise it is a text, or a file.
+        let told = if plain(kind).ends_with("json") {
+            serde_json::from_slice(body)
+        } else {
+            Ok(Value::String(String::from_utf8_lossy(body).into_owned()))
+        };
+        match told {
+            Err(error) => Some(error.to_string()),
+            Ok(body) => shape.validate(&body).err().map(|error| format!("{}: {error}", error.instance_path)),
         }
     }
 }
@@ -210,9 +216,7 @@ fn operation(document: &Value, path: &str, method: &str, shown: &Value, known: &
         for (kind, content) in resolved(document, answer)["content"].as_object().into_iter().flatten() {
             let kind = plain(kind);
             is_problem |= kind == "application/problem+json";
-            let is_json = kind.ends_with("json");
-            let shape = is_json.then(|| shape(document, &content["schema"], known)).transpose()?;
-            bodies.insert(kind.to_owned(), shape);
+            bodies.insert(kind.to_owned(), shape(document, &content["schema"], known)?);
         }
         shapes.insert(status.clone(), Shape { is_problem, bodies });
     }

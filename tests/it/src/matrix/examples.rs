@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use stack::client::text;
 use totp_rs::{Algorithm, Secret, TOTP};
 
-use crate::acts::further_of_products;
+use crate::acts::{cell, zone};
 use crate::people::{address, enterprise_of};
-use crate::{Act, PASSWORD, Person, Reach, Shop, example, grant, token_of};
+use crate::{Act, PASSWORD, Person, Reach, Shop, example, grant, product_acts, token_of};
 
 /// Arranges what the operation needs; each answer will succeed once.
 pub async fn of(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
@@ -41,7 +41,26 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             let spare = enterprise_of(&app.enterprise("Запасная").await?).await?;
             vec![post(format!("/enterprises/{spare}/{}", operation.trim_end_matches("_enterprise")), None)]
         }
+        "add_cells" => {
+            let cell = json!({ "code": name, "pickSequence": 100, "zoneId": zone(shop).await? });
+            vec![post(format!("/warehouses/{}/cells", shop.warehouse), json!({ "cells": [cell] }))]
+        }
         "begin_second_factor" => vec![post("/auth/second-factor", None)],
+        "change_cell" => {
+            let cell = json!({ "code": name, "pickSequence": 100 });
+            let path = format!("/warehouses/{}/cells", shop.warehouse);
+            let added = shop.client.post(&path, json!({ "cells": [cell] })).await?;
+            let path = format!("/cells/{}", text(&added["items"][0], "id")?);
+            vec![act(Method::PATCH, path, json!({ "zoneId": zone(shop).await? }))]
+        }
+        "change_cells" => {
+            let body = json!({ "cellIds": [cell(shop).await?], "zoneId": zone(shop).await? });
+            vec![post(format!("/warehouses/{}/cells/change", shop.warehouse), body)]
+        }
+        "change_warehouse" => {
+            let path = format!("/warehouses/{}", shop.warehouse);
+            vec![act(Method::PATCH, path, json!({ "address": format!("ул. {name}") }))]
+        }
         "change_email" => {
             let theirs = somebody(shop).await?.client;
             let letter = theirs.post("/auth/email/change-requests", json!({ "email": address() })).await?;
@@ -91,6 +110,10 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             let code = code(shop, &text(&begun, "secret")?, 0)?;
             vec![post("/auth/second-factor/finish", json!({ "code": code }))]
         }
+        "generate_cells" => {
+            let rows = json!({ "pattern": format!("{name} 1…{name} 3"), "dryRun": true, "zoneId": zone(shop).await? });
+            vec![post(format!("/warehouses/{}/cells/generate", shop.warehouse), rows)]
+        }
         "invite_user" => {
             let body = json!({ "email": address(), "name": name, "grants": [narrow(shop).await?] });
             vec![post("/users/invitations", body)]
@@ -117,6 +140,13 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
         }
         "logout" => vec![post("/auth/logout", None)],
         "logout_everywhere" => vec![post("/auth/logout-everywhere", None)],
+        "print_cell_labels" => {
+            let zone = zone(shop).await?;
+            let cell = json!({ "code": name, "pickSequence": 100, "zoneId": zone });
+            let path = format!("/warehouses/{}/cells", shop.warehouse);
+            shop.client.post(&path, json!({ "cells": [cell] })).await?;
+            vec![post(format!("{path}/labels"), json!({ "printerId": shop.printer, "zoneId": zone }))]
+        }
         "refresh" => {
             let login = json!({ "email": somebody(shop).await?.email, "password": PASSWORD });
             let opened = shop.client.with_token(None).post("/auth/login", login).await?;
@@ -142,7 +172,7 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             let body = json!({ "grants": [narrow(shop).await?] });
             vec![act(Method::PUT, format!("/users/{}/grants", somebody(shop).await?.id), body)]
         }
-        _ => further_of_products(shop, operation, name).await?,
+        _ => product_acts::further(shop, operation, name).await?,
     })
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use stack::client::Exchange;
 
 use super::document::{Operation, Position};
+use super::rows::About;
 
 /// What differs from request to request by its nature. The request id does not: all are asked under the same one.
 const PASSING: [&str; 3] = ["date", "ratelimit", "ratelimit-remaining"];
@@ -28,6 +29,20 @@ pub fn differ(one: &Exchange, other: &Exchange) -> Option<String> {
         return Some(format!("headers {headers:?} and {others:?}"));
     }
     (one.body != other.body).then(|| format!("{} / {}", words(one), words(other)))
+}
+
+/// What a batch that has a verdict for each row says of one that it refused, without the ids; nothing where it did the row.
+pub fn refused_row(answer: &Exchange, about: About) -> Option<Value> {
+    let body = json(answer);
+    let rows = ["items", "rows"].iter().find_map(|name| body[name].as_array()).filter(|_| answer.status < 300)?;
+    let row = match about {
+        About::First => rows.first(),
+        About::Last => rows.last(),
+    };
+    let row = row.filter(|row| row["problem"].is_string())?;
+    let text = row.to_string();
+    let named: Vec<_> = uuids(&text).collect();
+    serde_json::from_str(&named.iter().fold(text.clone(), |text, id| text.replace(id, "an id"))).ok()
 }
 
 /// Whether the answer is this refusal.

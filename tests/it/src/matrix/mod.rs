@@ -207,18 +207,24 @@ impl<'a> Matrix<'a> {
 
     fn judge(&self, operation: &Operation, row: &Row<'_>, answers: &[Exchange]) -> Vec<Fault> {
         let mut wrong = Vec::new();
+        let first = judge::refused_row(&answers[0], row.about);
         for ((word, ask), answer) in row.cells.iter().zip(answers) {
+            let refused = judge::refused_row(answer, row.about);
             let found = match &row.due {
                 Due::Refusal(status, code) => judge::is_not(answer, *status, code),
                 Due::Nothing => judge::is_not(answer, 404, "not_found"),
                 Due::Named(position) => judge::names_not(answer, position),
                 Due::Same => {
-                    let done = operation.method != Method::GET && answer.status < 400;
+                    let done = operation.method != Method::GET && answer.status < 400 && refused.is_none();
                     done.then(|| format!("it was done: {}", String::from_utf8_lossy(&answer.body)))
                 }
             };
             let outside = judge::is_outside(operation, answer);
-            let differs = judge::differ(&answers[0], answer);
+            let differs = match (&first, refused) {
+                // Of a batch, what is said of the row.
+                (Some(first), Some(refused)) => (*first != refused).then(|| format!("{first} / {refused}")),
+                (_, _) => judge::differ(&answers[0], answer),
+            };
             let differs = differs.map(|difference| format!("not the answer to {}: {difference}", row.cells[0].0));
             wrong.extend(
                 [found, outside, differs, self.tells(operation, row.caller, ask, answer)]

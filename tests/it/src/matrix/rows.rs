@@ -17,6 +17,17 @@ pub struct Row<'a> {
     pub due: Due,
     /// In words, and the question.
     pub cells: Vec<(String, Ask)>,
+    /// Which row of a batch its verdict is about.
+    pub about: About,
+}
+
+/// A row of a batch.
+#[derive(Clone, Copy, Debug)]
+pub enum About {
+    /// The first one.
+    First,
+    /// The one behind all others.
+    Last,
 }
 
 /// What must be true of every answer of a row.
@@ -94,15 +105,17 @@ pub fn of<'a>(
             let position = place.position;
             let due = if position.place == Place::Path { Due::Nothing } else { Due::Same };
             let hidden = place.hidden(caller);
-            rows.push(Row { caller, due, cells: hidden.iter().map(|id| at(place, id)).collect() });
+            let cells = hidden.iter().map(|id| at(place, id)).collect();
+            rows.push(Row { caller, due, cells, about: About::First });
             if position.is_listed() {
                 let behind = |(word, id): &(String, Value)| {
                     (format!("{word} behind an own one"), example.with_also(position, id))
                 };
-                rows.push(Row { caller, due: Due::Same, cells: hidden.into_iter().map(behind).collect() });
+                let cells = hidden.into_iter().map(behind).collect();
+                rows.push(Row { caller, due: Due::Same, cells, about: About::Last });
             }
             let cells = vec![at(place, &place.malformed)];
-            rows.push(Row { caller, due: Due::Named(position.clone()), cells });
+            rows.push(Row { caller, due: Due::Named(position.clone()), cells, about: About::First });
         }
     }
 
@@ -119,7 +132,7 @@ pub fn of<'a>(
             Standing::Unknown => Due::Refusal(401, "unauthenticated"),
             Standing::Operator | Standing::Member(_) | Standing::Stranger => Due::Refusal(403, "forbidden"),
         };
-        rows.push(Row { caller, due, cells: cells.clone() });
+        rows.push(Row { caller, due, cells: cells.clone(), about: About::First });
     }
 
     // To a stranger the first enterprise is the other one.
@@ -129,7 +142,7 @@ pub fn of<'a>(
         for caller in world.callers.iter().filter(is_stranger) {
             let due = if operation.names_one() { Due::Nothing } else { Due::Same };
             let cells = vec![("missing ids".to_owned(), nowhere.clone()), ("others' ids".to_owned(), example.clone())];
-            rows.push(Row { caller, due, cells });
+            rows.push(Row { caller, due, cells, about: About::First });
         }
     }
     rows.retain(|row| !row.cells.is_empty());

@@ -16,8 +16,8 @@ use crate::people::enterprise_of;
 use crate::{Person, Reach, Shop, TestApp};
 
 /// What lies in a warehouse, and so is out of reach for whoever reaches another one only.
-const IN_A_WAREHOUSE: [&str; 7] =
-    ["cells", "orders", "print_items", "print_jobs", "requests", "supplies", "warehouses"];
+const IN_A_WAREHOUSE: [&str; 8] =
+    ["cells", "orders", "print_items", "print_jobs", "requests", "supplies", "warehouses", "zones"];
 
 /// Everything that is asked for, and everybody who asks.
 pub struct World<'a> {
@@ -51,6 +51,8 @@ pub struct World<'a> {
 
 /// One of everything: what is asked for by id must be there to be found.
 async fn furnish(shop: &Shop<'_>) -> Result<()> {
+    let zone = json!({ "name": "Хранение", "purpose": "storage" });
+    shop.client.post(&format!("/warehouses/{}/zones", shop.warehouse), zone).await?;
     let (request, _) = shop.picked(1).await?;
     shop.supply(&request).await?;
     shop.print(&request).await.map(|_| ())

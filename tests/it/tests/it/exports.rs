@@ -1,5 +1,6 @@
 //! Lists as files: the same rows as the list, by the same reach, harmless in a spreadsheet.
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use anyhow::{Context, Result};
@@ -13,6 +14,8 @@ async fn sheet(client: &Client, path: &str) -> Result<Vec<Vec<Data>>> {
     let (headers, file) = client.download(path).await?;
     assert!(headers["content-disposition"].to_str()?.ends_with(".xlsx\""), "{headers:?}");
     let mut workbook = Xlsx::new(Cursor::new(file))?;
+    let name = workbook.sheet_names().first().cloned().context("a sheet")?;
+    assert!(workbook.worksheet_formula(&name)?.is_empty(), "no cell is a formula");
     let range = workbook.worksheet_range_at(0).context("a sheet")??;
     Ok(range.rows().map(<[Data]>::to_vec).collect())
 }
@@ -61,6 +64,56 @@ async fn every_format_holds_every_row_and_no_formula() -> Result<()> {
     assert_eq!(csv(&stranger, "/products/export").await?.lines().count(), 1);
     assert_eq!(sheet(&stranger, "/products/export?format=xlsx").await?.len(), 1);
     assert_eq!(stranger.download("/products/export?format=json").await?.1, b"[]\n");
+    Ok(())
+}
+
+/// Lists that are looked at and not taken along.
+const SHOWN_ONLY: [(&str, &str); 4] = [
+    ("list_enterprises", "it is who runs the installation that they are listed for"),
+    ("list_sessions", "who is signed in, is so this moment"),
+    ("list_shipping_points", "Wildberries is asked each time, and answers for one day and one city"),
+    ("list_user_sessions", "who is signed in, is so this moment"),
+];
+
+#[tokio::test]
+async fn every_list_has_an_export_with_its_filters_and_its_rows() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    shop.picked(1).await?;
+    shop.client.post("/categories", json!({ "name": "Посуда" })).await?;
+    shop.client.post("/product-imports", json!("sku;name\nA-1;Кружка\n")).await?;
+    let document: Value = serde_json::from_str(&api::openapi())?;
+    let names = |operation: &Value| -> BTreeSet<String> {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        parameters.filter_map(|parameter| parameter["name"].as_str().map(str::to_owned)).collect()
+    };
+    let (mut filled, mut shown_only) = (0, Vec::new());
+    for (path, item) in document["paths"].as_object().context("paths")? {
+        let list = &item["get"];
+        let Some(id) = list["operationId"].as_str().filter(|id| id.starts_with("list_")) else { continue };
+        let export = &document["paths"][format!("{path}/export")]["get"];
+        if export.is_null() {
+            shown_only.push(id);
+            continue;
+        }
+        assert_eq!(export["operationId"], id.replacen("list_", "export_", 1));
+        for needs in ["x-permission", "x-reach"] {
+            assert_eq!(export[needs], list[needs], "{id}");
+        }
+        let mut filters = names(list);
+        filters.retain(|name| !["after", "limit"].contains(&name.as_str()));
+        filters.insert("format".to_owned());
+        assert_eq!(names(export), filters, "{id}");
+        if !path.contains('{') {
+            let (_, file) = shop.client.download(&format!("{path}/export?format=json")).await?;
+            let rows: Vec<Value> = serde_json::from_slice(&file)?;
+            assert_eq!(rows, shop.client.all(path).await?, "{id}");
+            filled += u32::from(!rows.is_empty());
+        }
+    }
+    shown_only.sort_unstable();
+    assert_eq!(shown_only, SHOWN_ONLY.map(|(id, _)| id).to_vec());
+    assert!(filled >= 14, "only {filled} lists have rows");
     Ok(())
 }
 

@@ -82,6 +82,7 @@ async fn objects(shop: &Shop<'_>) -> Result<Vec<String>> {
         format!("/requests/{request}"),
         format!("/supplies/{supply}"),
         format!("/warehouses/{}", shop.warehouse),
+        format!("/cells/{}", shop.client.get("/cells?code=A-01").await?["items"][0]["id"].as_str().expect("a cell")),
         format!("/printers/{}", shop.printer),
         format!("/products/{}", shop.products[0]["id"].as_str().expect("products have ids")),
     ])

@@ -35,7 +35,7 @@ async fn sticker_k_is_pick_step_k_although_the_answer_is_shuffled_and_doubled() 
 }
 
 /// What the code on the paper says.
-fn read_code(label: &stack::printer::Label) -> String {
+pub(crate) fn read_code(label: &stack::printer::Label) -> String {
     let bitmap = &label.bitmap;
     let [width, height] = [bitmap.width, bitmap.height].map(|side| u32::try_from(side).expect("a label is small"));
     let drawn = worker::printing::render::Bitmap::draw(width, height, |x, y| bitmap.ink(x as usize, y as usize));

@@ -47,9 +47,7 @@ async fn an_own_item_has_everything_that_is_said_of_it() -> Result<()> {
     let none = client.outcome(Method::GET, "/products/by-barcode?code=046000000017", None).await?;
     assert_eq!(none, (404, "not_found".to_owned()));
 
-    let changed = client
-        .patch(&path, json!({ "clear": ["brand", "minStock"], "minStock": 7, "barcodes": ["46000000017"] }))
-        .await?;
+    let changed = client.patch(&path, json!({ "brand": null, "minStock": 7, "barcodes": ["46000000017"] })).await?;
     assert_eq!((changed.get("brand"), &changed["minStock"], &changed["weightG"]), (None, &json!(7), &json!(320)));
     assert_eq!(changed["barcodes"], json!(["46000000017"]));
     assert_eq!(changed["version"], json!(2));

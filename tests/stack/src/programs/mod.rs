@@ -215,7 +215,8 @@ pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
 fn memory(pid: u32, which: &str) -> anyhow::Result<u64> {
     let status =
         fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).context("reading /proc")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(which)).with_context(|| format!("no {which} in /proc"))?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix(which)).with_context(|| format!("no {which} in /proc"))?;
     let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().with_context(|| format!("reading {which}"))?;
     Ok(kibibytes * 1024)
 }

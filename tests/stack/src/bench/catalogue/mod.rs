@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
-use super::{Figure, tell};
+use super::tell;
 use crate::programs::Profile;
 use crate::{Client, Options, Stack, Steps};
 

@@ -33,7 +33,7 @@ pub(super) async fn figures(stack: &Stack, client: &Client) -> Result<[Figure; 2
     let answer = client.upload("/product-imports?fileName=price.xlsx", file).await?;
     ensure!(answer.status.as_u16() == 201 && answer.body["rows"] == json!(ROWS), "{}", answer.body);
     let (read, path) = (took(), format!("/product-imports/{}", text(&answer.body, "id")?));
-    let mut step = async |step: &str, ended: &str| {
+    let step = async |step: &str, ended: &str| {
         client.post(&format!("{path}/{step}"), json!({})).await?;
         client.until(&path, LONG, |import: &Value| import["status"] == ended).await
     };
@@ -51,7 +51,9 @@ pub(super) async fn figures(stack: &Stack, client: &Client) -> Result<[Figure; 2
         Figure {
             what: "memory of the import of 100,000 products from XLSX",
             promise: "< 200 MB each",
-            reached: format!("the API that reads {size} KiB + {api} MB, the worker that checks and writes + {worker} MB"),
+            reached: format!(
+                "the API that reads {size} KiB + {api} MB, the worker that checks and writes + {worker} MB"
+            ),
             held: grown.iter().all(|bytes| *bytes < MEMORY),
         },
         Figure {
@@ -125,7 +127,10 @@ fn workbook() -> Result<Vec<u8>> {
             ),
         ),
         ("xl/worksheets/sheet1.xml", format!("<worksheet xmlns=\"{MAIN}\"><sheetData>{sheet}</sheetData></worksheet>")),
-        ("xl/sharedStrings.xml", format!("<sst xmlns=\"{MAIN}\" count=\"{known}\" uniqueCount=\"{known}\">{texts}</sst>")),
+        (
+            "xl/sharedStrings.xml",
+            format!("<sst xmlns=\"{MAIN}\" count=\"{known}\" uniqueCount=\"{known}\">{texts}</sst>"),
+        ),
     ] {
         zip.start_file(name, SimpleFileOptions::default())?;
         zip.write_all(head.as_bytes())?;

@@ -1,0 +1,31 @@
+//! What cells refuse, in the words of the database, which alone sees what everybody is putting into them at this moment.
+
+use crate::{Error, Refusal, Result};
+
+/// Turns the refusals of cells into ours, at every statement that writes to the ledger.
+pub(crate) trait AdmittedByCells<T> {
+    /// The facts of the case come with the violation.
+    fn admitted_by_cells(self) -> Result<T>;
+}
+
+impl<T> AdmittedByCells<T> for std::result::Result<T, sqlx::Error> {
+    fn admitted_by_cells(self) -> Result<T> {
+        self.map_err(|error| {
+            let sqlx::Error::Database(database) = &error else { return error.into() };
+            match database.constraint().and_then(refusal) {
+                Some(refusal) => Error::refused(refusal, database.message()),
+                None => error.into(),
+            }
+        })
+    }
+}
+
+fn refusal(rule: &str) -> Option<Refusal> {
+    match rule {
+        "cells_archived" => Some(Refusal::CellArchived),
+        "cells_blocked" => Some(Refusal::CellBlocked),
+        "cells_capacity" => Some(Refusal::CellFull),
+        "cells_mixing" => Some(Refusal::CellMixing),
+        _ => None,
+    }
+}
