@@ -45,7 +45,9 @@ impl Bodies {
         let operations = items.filter_map(Value::as_object).flat_map(|item| item.values());
         let taken = operations.filter_map(|operation| {
             let content = operation["requestBody"]["content"].as_object()?;
-            let schema = content.values().next()?.get("schema")?;
+            // A file is what it is: it is looked at by who reads it.
+            let (_, json) = content.iter().find(|(kind, _)| kind.starts_with("application/json"))?;
+            let schema = json.get("schema")?;
             let taken = Taken { schema: with_its_parts(document, schema), compiled: OnceLock::new() };
             Some((operation["operationId"].as_str()?.to_owned(), taken))
         });

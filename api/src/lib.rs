@@ -15,6 +15,7 @@ pub mod docs;
 pub mod document;
 pub mod edge;
 pub mod enterprises;
+pub mod exports;
 pub mod health;
 pub mod home;
 pub mod idempotency;
@@ -76,14 +77,14 @@ type Nouns = (
     (wildberries::Api, publishing::Api),
     sync::Api,
     warehouses::Apis,
-    products::Api,
+    products::Apis,
     (inventory::Api, inventory::acts::Api, inventory::answers::Api, inventory::held::Api, inventory::proof::Api),
     orders::Api,
     requests::Api,
     supplies::Api,
     printing::Api,
     jobs::Api,
-    (alarms::Api, audit::Api),
+    (alarms::Api, audit::Api, exports::Apis),
 );
 
 const NOUNS: Nouns = (
@@ -95,14 +96,14 @@ const NOUNS: Nouns = (
     (wildberries::Api, publishing::Api),
     sync::Api,
     warehouses::APIS,
-    products::Api,
+    products::APIS,
     (inventory::Api, inventory::acts::Api, inventory::answers::Api, inventory::held::Api, inventory::proof::Api),
     orders::Api,
     requests::Api,
     supplies::Api,
     printing::Api,
     jobs::Api,
-    (alarms::Api, audit::Api),
+    (alarms::Api, audit::Api, exports::APIS),
 );
 
 /// What handlers may need: `Data<&State>`; the most wanted of it also by itself, `Data<&Db>` and `Data<&Passwords>`.

@@ -24,9 +24,9 @@ use shared::{Error, Result};
 use Needs::{Everywhere, Member, Person, Public, SignedIn, System};
 use Permission::{
     AcknowledgeAlarms, AdjustStock, HoldStock, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters,
-    ManageRequests, ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, MoveStock,
-    PrintLabels, ReadAlarms, ReadAudit, ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock,
-    ReadWildberries, ReceiveGoods, ReserveStock, WorkRequests,
+    ManageProducts, ManageRequests, ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries,
+    MoveStock, PrintLabels, ReadAlarms, ReadAudit, ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests,
+    ReadStock, ReadWildberries, ReceiveGoods, ReserveStock, WorkRequests,
 };
 
 /// What an operation asks of who calls it.
@@ -166,7 +166,25 @@ table! {
     "print_cell_labels": one(&[PrintLabels]);
     "get_cell_label": one(&[ReadStock]);
     "list_products": one(&[ReadStock]);
+    "create_product": one(&[ManageProducts]);
     "get_product": one(&[ReadStock]);
+    "get_product_by_barcode": one(&[ReadStock]);
+    "change_product": one(&[ManageProducts]);
+    "archive_product": one(&[ManageProducts]);
+    "restore_product": one(&[ManageProducts]);
+    "list_categories": one(&[ReadStock]);
+    "create_category": one(&[ManageProducts]);
+    "get_category": one(&[ReadStock]);
+    "change_category": one(&[ManageProducts]);
+    "delete_category": one(&[ManageProducts]);
+    "list_product_imports": one(&[ManageProducts]);
+    "create_product_import": one(&[ManageProducts]);
+    "get_product_import": one(&[ManageProducts]);
+    "list_product_import_rows": one(&[ManageProducts]);
+    "set_product_import_columns": one(&[ManageProducts]);
+    "check_product_import": one(&[ManageProducts]);
+    "commit_product_import": one(&[ManageProducts]);
+    "undo_product_import": one(&[ManageProducts]);
     "list_balances": one(&[ReadStock]);
     "list_stock_entries": one(&[ReadStock]);
     "check_consistency": one(&[ReadStock]);
@@ -219,6 +237,41 @@ table! {
     "list_jobs": one(&[ReadJobs]);
     "get_job": one(&[ReadJobs]);
     "cancel_job": one(&[ManageJobs]);
+    "export_products": one(&[ReadStock]);
+    "export_balances": one(&[ReadStock]);
+    "export_stock_entries": one(&[ReadStock]);
+    "export_past_balances": one(&[ReadStock]);
+    "export_turnover": one(&[ReadStock]);
+    "export_slow_movers": one(&[ReadStock]);
+    "export_holds": one(&[ReadStock]);
+    "export_reservations": one(&[ReadStock]);
+    "export_publications": one(&[ReadWildberries]);
+    "export_publication_lines": one(&[ReadWildberries]);
+    "export_publishable": one(&[ReadWildberries]);
+    "export_stated": one(&[ReadWildberries]);
+    "export_orders": one(&[ReadOrders]);
+    "export_cells": one(&[ReadStock]);
+    "export_requests": one(&[ReadRequests]);
+    "export_supplies": one(&[ReadOrders]);
+    "export_categories": one(&[ReadStock]);
+    "export_product_imports": one(&[ManageProducts]);
+    "export_product_import_rows": one(&[ManageProducts]);
+    "export_request_lines": one(&[ReadRequests]);
+    "export_users": one(&[ReadPeople]);
+    "export_roles": one(&[ReadPeople]);
+    "export_api_keys": one(&[ManageKeys]);
+    "export_audit_entries": one(&[ReadAudit]);
+    "export_warehouses": one(&[ReadStock]);
+    "export_zones": one(&[ReadStock]);
+    "export_warehouse_uses": one(&[ReadStock]);
+    "export_alarms": one(&[ReadAlarms]);
+    "export_jobs": one(&[ReadJobs]);
+    "export_sync_runs": one(&[ReadWildberries]);
+    "export_print_jobs": one(&[ReadPrinting]);
+    "export_print_items": one(&[ReadPrinting]);
+    "export_printers": one(&[ReadPrinting]);
+    "export_accounts": one(&[ReadWildberries]);
+    "export_wildberries_warehouses": one(&[ReadWildberries]);
     "list_audit_entries": one(&[ReadAudit]);
     "verify_audit": one(&[ReadAudit]);
     "get_audit_entry": one(&[ReadAudit]);

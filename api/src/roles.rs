@@ -5,8 +5,9 @@ use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
+use shared::Error;
 use shared::access::{Permission, Role};
-use shared::db::Db;
+use shared::db::{Db, EnterpriseTx};
 use shared::ids::RoleId;
 use shared::users::roles::{self, RoleDraft};
 use shared::versions::Version;
@@ -76,6 +77,12 @@ impl From<roles::OwnRole> for GrantableRole {
     }
 }
 
+/// Every role that can be granted, the built-in ones first.
+pub(crate) async fn grantable(tx: &mut EnterpriseTx) -> Result<Vec<GrantableRole>, Error> {
+    let own = roles::list(tx).await?;
+    Ok(Role::ALL.into_iter().map(Into::into).chain(own.into_iter().map(Into::into)).collect())
+}
+
 /// A role to be, or what it should become.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
@@ -107,9 +114,8 @@ impl Api {
     #[oai(path = "/roles", method = "get", operation_id = "list_roles")]
     async fn list(&self, Caller(actor): Caller, db: Data<&Db>) -> Result<Json<List<GrantableRole>>, ApiError> {
         let mut tx = db.begin(&actor).await?;
-        let own = roles::list(&mut tx).await?;
+        let items = grantable(&mut tx).await?;
         tx.commit().await?;
-        let items = Role::ALL.into_iter().map(Into::into).chain(own.into_iter().map(Into::into)).collect();
         Ok(Json(List { items }))
     }
 

@@ -16,24 +16,33 @@ use shared::versions::Version;
 use crate::idempotency::parameters;
 
 /// Operations that compare the version with what `If-Match` expects. Every other one refuses the header.
-pub const EDITS: [&str; 17] = [
+pub const EDITS: [&str; 26] = [
+    "archive_product",
     "archive_warehouse",
     "assign_request",
+    "change_category",
     "change_cell",
     "change_enterprise",
     "change_me",
+    "change_product",
     "change_role",
     "change_user",
     "change_warehouse",
     "change_zone",
+    "check_product_import",
+    "commit_product_import",
+    "delete_category",
     "delete_zone",
     "deliver_supply",
     "move_request",
     "publish_supply",
     "replace_token",
+    "restore_product",
     "restore_warehouse",
+    "set_product_import_columns",
     "set_shipping",
     "set_user_grants",
+    "undo_product_import",
 ];
 
 /// Where the document describes `If-Match`.

@@ -35,6 +35,8 @@ ids! {
     AlarmId,
     /// One act in the audit log.
     AuditEntryId,
+    /// A branch of the tree that products are sorted into.
+    CategoryId,
     /// A storage place with a code that a scanner reads.
     CellId,
     /// A line of a history.
@@ -69,6 +71,8 @@ ids! {
     PrinterId,
     /// The smallest stocked unit.
     ProductId,
+    /// A file of products that is being imported.
+    ProductImportId,
     /// A rise of published stock that was too large for one person.
     PublicationId,
     /// A unit of human work.

@@ -13,6 +13,7 @@ pub mod mail;
 pub mod presence;
 pub mod printing;
 pub mod process;
+mod products;
 pub mod pulse;
 pub mod queue;
 pub mod registry;
@@ -28,6 +29,7 @@ use shared::accounts::{TellOfSharedSeller, WatchTokens};
 use shared::audit::{MakePartitions, SealEntries};
 use shared::inventory::ProveStock;
 use shared::printing::RunLane;
+use shared::products::imports::{CheckImport, CommitImport, UndoImport};
 use shared::supplies::{DeliverSupply, PublishSupply, SetShipping};
 use shared::sync::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
 use shared::users::letters::SendLetter;
@@ -63,6 +65,10 @@ pub fn registry() -> Registry {
         .job::<PublishSupply>()
         .job::<SetShipping>()
         .job::<DeliverSupply>()
+        // Products out of files.
+        .job::<CheckImport>()
+        .job::<CommitImport>()
+        .job::<UndoImport>()
         // Paper.
         .job::<RunLane>()
 }

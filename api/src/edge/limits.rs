@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use poem::http::{HeaderMap, header};
 use poem::{Body, Request};
+use shared::products::imports::MOST_BYTES;
 
 use super::Fault;
 
@@ -26,10 +27,11 @@ const SILENCE: Duration = Duration::from_secs(5);
 const KIB: usize = 1024;
 
 /// Operations whose bodies may be larger.
-const BODIES: &[(&str, usize)] = &[("add_cells", 1024 * KIB), ("post_goods_receipt", 1024 * KIB)];
+const BODIES: &[(&str, usize)] =
+    &[("add_cells", 1024 * KIB), ("create_product_import", MOST_BYTES), ("post_goods_receipt", 1024 * KIB)];
 
 /// Operations that may take longer, beside exports.
-const TIMES: &[(&str, Duration)] = &[("check_consistency", LONG)];
+const TIMES: &[(&str, Duration)] = &[("check_consistency", LONG), ("create_product_import", LONG)];
 
 /// The names of operations that these tables know.
 #[cfg(test)]

@@ -169,6 +169,9 @@ async fn some_operations_may_be_sent_more() {
     let send = |path: &'static str| client.post(path).content_type("application/json").body(body.clone());
     assert_eq!(code(send("/auth/login")).await, (413, "payload_too_large".to_owned()));
     assert_eq!(code(send("/inventory/receipts")).await, (401, "unauthenticated".to_owned()));
+    let file = |bytes: usize| client.post("/product-imports").header("content-length", bytes.to_string());
+    assert_eq!(code(file(10 << 20)).await, (401, "unauthenticated".to_owned()));
+    assert_eq!(code(file((10 << 20) + 1)).await, (413, "payload_too_large".to_owned()));
     let chunks = futures::stream::iter((0..10).map(|_| Ok::<_, std::io::Error>(vec![b' '; 64 * 1024])));
     let chunked =
         client.post("/auth/login").content_type("application/json").body(poem::Body::from_bytes_stream(chunks));

@@ -23,6 +23,9 @@ use crate::clearable::Clearable;
 use crate::problem::ApiError;
 use crate::versions::versioned;
 
+pub use cells::Cell;
+pub use zones::Zone;
+
 /// Everything about warehouses that is served.
 pub type Apis = (Api, zones::Api, cells::Api, rows::Api, batches::Api);
 /// One of each.

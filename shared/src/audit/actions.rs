@@ -43,6 +43,9 @@ actions! {
     AlarmAcknowledged = "alarm.acknowledged", "Somebody has seen an alarm", "Тревога принята";
     ApiKeyCreated = "api_key.created", "A service key was made", "Создан сервисный ключ";
     ApiKeyRevoked = "api_key.revoked", "A service key was revoked", "Сервисный ключ отозван";
+    CategoryChanged = "category.changed", "A category was changed", "Изменена категория товаров";
+    CategoryCreated = "category.created", "A category was made", "Создана категория товаров";
+    CategoryRemoved = "category.removed", "A category was removed", "Удалена категория товаров";
     CellChanged = "cell.changed", "A cell was changed", "Изменена ячейка";
     CellsAdded = "cells.added", "Cells were added to a warehouse", "На склад добавлены ячейки";
     CellsArchived = "cells.archived", "Cells were taken out of use", "Ячейки выведены из работы";
@@ -62,6 +65,15 @@ actions! {
     PrintJobCancelled = "print_job.cancelled", "A print job was taken back", "Задание печати отменено";
     PrintJobCreated = "print_job.created", "Labels were sent to a printer", "Этикетки отправлены на печать";
     PrinterAdded = "printer.added", "A printer was added", "Добавлен принтер";
+    ProductArchived = "product.archived", "A product was archived", "Товар отправлен в архив";
+    ProductChanged = "product.changed", "A product was changed", "Изменён товар";
+    ProductCreated = "product.created", "A product was made", "Создан товар";
+    ProductRestored = "product.restored", "A product was brought back", "Товар возвращён из архива";
+    ProductImportChecked = "product_import.checked", "The dry run of an import was asked for", "Запущена проверка импорта товаров";
+    ProductImportColumnsSet = "product_import.columns_set", "Somebody said what an import's columns mean", "Заданы столбцы импорта товаров";
+    ProductImportCommitted = "product_import.committed", "An import was told to write its rows", "Запущена запись импорта товаров";
+    ProductImportCreated = "product_import.created", "A file of products was read", "Загружен файл товаров";
+    ProductImportUndone = "product_import.undone", "An import was told to take its rows back", "Запущена отмена импорта товаров";
     PublicationApproved = "publication.approved", "A large rise of published stock was approved", "Подтверждено крупное увеличение публикуемых остатков";
     PublicationRejected = "publication.rejected", "A large rise of published stock was rejected", "Отклонено крупное увеличение публикуемых остатков";
     PublishingFrozen = "publishing.frozen", "Publishing was frozen: zero for everything", "Публикация остановлена: все остатки равны нулю";

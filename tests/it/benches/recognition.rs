@@ -54,7 +54,7 @@ impl Bare {
         after: Query<Option<String>>,
     ) -> Result<Json<Page<Product>>, ApiError> {
         let query = PageQuery::new(limit.0, after.0)?;
-        let filter = ProductFilter { barcode: barcode.0, text: text.0, nm_id: None };
+        let filter = ProductFilter { barcode: barcode.0, text: text.0, ..ProductFilter::default() };
         let mut tx = db.begin(&self.0).await?;
         let page = products::list(&mut tx, &filter, &query).await?;
         tx.commit().await?;

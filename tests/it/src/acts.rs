@@ -13,6 +13,7 @@ use wildberries::{ALL_CATEGORIES, TokenKind, TokenSpec};
 use crate::PASSWORD;
 use crate::Shop;
 use crate::people::{Person, Reach, address, enterprise_of, grant};
+use crate::product_acts;
 
 /// A request that will succeed once.
 #[derive(Clone, Debug)]
@@ -26,19 +27,19 @@ pub struct Act {
 }
 
 impl Act {
-    fn post(path: impl Into<String>, body: impl Into<Option<Value>>) -> Self {
+    pub(crate) fn post(path: impl Into<String>, body: impl Into<Option<Value>>) -> Self {
         Self { method: Method::POST, path: path.into(), body: body.into() }
     }
 
-    fn patch(path: impl Into<String>, body: Value) -> Self {
+    pub(crate) fn patch(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::PATCH, path: path.into(), body: Some(body) }
     }
 
-    fn delete(path: impl Into<String>) -> Self {
+    pub(crate) fn delete(path: impl Into<String>) -> Self {
         Self { method: Method::DELETE, path: path.into(), body: None }
     }
 
-    fn put(path: impl Into<String>, body: Value) -> Self {
+    pub(crate) fn put(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::PUT, path: path.into(), body: Some(body) }
     }
 }
@@ -325,7 +326,7 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::post("/inventory/write-offs", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
         }
         "suspend_enterprise" => Act::post(format!("/enterprises/{}/suspend", enterprise(shop, &name).await?), None),
-        _ => return Ok(None),
+        _ => return product_acts::example(shop, operation, name).await,
     }))
 }
 

@@ -7,6 +7,7 @@ pub mod engine;
 mod mail;
 pub mod matrix;
 pub mod people;
+mod product_acts;
 mod shop;
 
 use std::collections::BTreeMap;

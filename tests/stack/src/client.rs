@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use reqwest::header::HeaderMap;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::wait;
@@ -83,7 +83,7 @@ impl Client {
         self.ask_with(method, path, body, &[]).await
     }
 
-    /// Asks with further headers and takes any answer.
+    /// Asks with further headers and takes any answer. A body that is a text is sent as it is, any other as JSON.
     pub async fn ask_with(
         &self,
         method: Method,
@@ -95,9 +95,7 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        if let Some(body) = &body {
-            request = request.json(body);
-        }
+        request = with_body(request, body.as_ref());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -116,9 +114,7 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        if let Some(body) = &body {
-            request = request.json(body);
-        }
+        request = with_body(request, body.as_ref());
         let response = request.send().await.with_context(asked)?;
         let (status, headers) = (response.status().as_u16(), format!("{:?}", response.headers()));
         let body = response.bytes().await.with_context(asked)?;
@@ -139,9 +135,7 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        request = with_body(request, body);
         let response = request.send().await.with_context(asked)?;
         let told = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -215,6 +209,33 @@ impl Client {
         }
     }
 
+    /// Sends a file and takes any answer.
+    pub async fn upload(&self, path: &str, file: Vec<u8>) -> anyhow::Result<Answer> {
+        let mut request = self.http.post(format!("{}{path}", self.base)).body(file);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.header("content-type", FILE).send().await.with_context(|| format!("POST {path}"))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.with_context(|| format!("POST {path}"))?;
+        Ok(Answer { status, headers, body: serde_json::from_slice(&body).unwrap_or(Value::Null) })
+    }
+
+    /// A file, with the headers that it came under.
+    pub async fn download(&self, path: &str) -> anyhow::Result<(HeaderMap, Vec<u8>)> {
+        let mut request = self.http.get(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.with_context(|| format!("GET {path}"))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.with_context(|| format!("GET {path}"))?;
+        if !status.is_success() {
+            bail!("GET {path} answered {status}: {}", String::from_utf8_lossy(&body));
+        }
+        Ok((headers, body.to_vec()))
+    }
+
     /// Reads again and again until it is as wished.
     pub async fn until(&self, path: &str, limit: Duration, wished: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
         wait::until_ok(&format!("GET {path}"), limit, async || {
@@ -222,6 +243,16 @@ impl Client {
             if wished(&answer) { Ok(answer) } else { bail!("it last answered {answer}") }
         })
         .await
+    }
+}
+
+const FILE: &str = "application/octet-stream";
+
+fn with_body(request: RequestBuilder, body: Option<&Value>) -> RequestBuilder {
+    match body {
+        Some(Value::String(text)) => request.header("content-type", FILE).body(text.clone()),
+        Some(body) => request.json(body),
+        None => request,
     }
 }
 

@@ -137,7 +137,8 @@ impl Catalogue {
     }
 
     fn root(&self, kind: &Kind) -> Kind {
-        match self.references.iter().find(|known| known.from == *kind) {
+        // A tree refers to itself.
+        match self.references.iter().find(|known| known.from == *kind && known.to != *kind) {
             Some(known) => self.root(&known.to),
             None => kind.clone(),
         }

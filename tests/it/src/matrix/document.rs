@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 use shared::access::{ADMINISTER_SYSTEM, BE_A_PERSON, BELONG_TO_ENTERPRISE, Finest};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+/// What is asked for where a text is needed that is no id.
+pub const SAMPLE: &str = "Москва";
 /// The step of a body that stands for any element of a list.
 pub const EACH: &str = "[]";
 
@@ -57,25 +59,28 @@ pub struct Operation {
 pub struct Shape {
     /// Whether it is a failure in the form of all failures.
     pub is_problem: bool,
-    /// Otherwise it is a text, or a file.
-    is_json: bool,
-    body: Option<Arc<Validator>>,
+    /// By media type, without its parameters.
+    bodies: BTreeMap<String, Arc<Validator>>,
 }
 
 impl Shape {
-    /// What is wrong with this body, if the document has it otherwise.
-    pub fn unfit(&self, body: &[u8]) -> Option<String> {
-        let told = if self.is_json {
+    /// What is wrong with this body of this media type, if the document has it otherwise.
+    pub fn unfit(&self, kind: &str, body: &[u8]) -> Option<String> {
+        if self.bodies.is_empty() {
+            return (!body.is_empty()).then(|| "there should be no body".to_owned());
+        }
+        let Some(shape) = self.bodies.get(plain(kind)) else {
+            return Some(format!("nothing is said of {kind:?}"));
+        };
+        // Otherwise it is a text, or a file.
+        let told = if plain(kind).ends_with("json") {
             serde_json::from_slice(body)
         } else {
             Ok(Value::String(String::from_utf8_lossy(body).into_owned()))
         };
-        match (&self.body, told) {
-            (None, _) => (!body.is_empty()).then(|| "there should be no body".to_owned()),
-            (Some(_), Err(error)) => Some(error.to_string()),
-            (Some(shape), Ok(body)) => {
-                shape.validate(&body).err().map(|error| format!("{}: {error}", error.instance_path))
-            }
+        match told {
+            Err(error) => Some(error.to_string()),
+            Ok(body) => shape.validate(&body).err().map(|error| format!("{}: {error}", error.instance_path)),
         }
     }
 }
@@ -210,16 +215,21 @@ fn operation(document: &Value, path: &str, method: &str, shown: &Value, known: &
     }
     let mut shapes = BTreeMap::new();
     for (status, answer) in shown["responses"].as_object().context("it has no answers")? {
-        let mut content = resolved(document, answer)["content"].as_object().into_iter().flatten();
-        let (kind, body) = match content.next() {
-            Some((kind, content)) => (kind.as_str(), Some(shape(document, &content["schema"], known)?)),
-            None => ("", None),
-        };
-        let (is_problem, is_json) = (kind.starts_with("application/problem+json"), kind.contains("json"));
-        shapes.insert(status.clone(), Shape { is_problem, is_json, body });
+        let (mut is_problem, mut bodies) = (false, BTreeMap::new());
+        for (kind, content) in resolved(document, answer)["content"].as_object().into_iter().flatten() {
+            let kind = plain(kind);
+            is_problem |= kind == "application/problem+json";
+            bodies.insert(kind.to_owned(), shape(document, &content["schema"], known)?);
+        }
+        shapes.insert(status.clone(), Shape { is_problem, bodies });
     }
     let method = method.to_uppercase().parse()?;
     Ok(Operation { id, method, path: path.to_owned(), needs, finest, positions, shapes, required })
+}
+
+/// A media type without its parameters.
+fn plain(kind: &str) -> &str {
+    kind.split(';').next().unwrap_or_default().trim()
 }
 
 fn shape(document: &Value, schema: &Value, known: &mut Known) -> Result<Arc<Validator>> {
@@ -255,7 +265,7 @@ fn sample(name: &str, schema: &Value) -> String {
         (_, Some("date-time")) => "2026-01-01T00:00:00Z".to_owned(),
         (_, Some(format)) if format.ends_with("date") => "2030-01-01".to_owned(),
         (Some("integer"), _) => "1".to_owned(),
-        _ => "Москва".to_owned(),
+        _ => SAMPLE.to_owned(),
     }
 }
 

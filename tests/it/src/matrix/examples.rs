@@ -9,7 +9,7 @@ use totp_rs::{Algorithm, Secret, TOTP};
 
 use crate::acts::{cell, zone};
 use crate::people::{address, enterprise_of};
-use crate::{Act, PASSWORD, Person, Reach, Shop, example, grant, token_of};
+use crate::{Act, PASSWORD, Person, Reach, Shop, example, grant, product_acts, token_of};
 
 /// Arranges what the operation needs; each answer will succeed once.
 pub async fn of(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
@@ -183,7 +183,7 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             let body = json!({ "grants": [narrow(shop).await?] });
             vec![act(Method::PUT, format!("/users/{}/grants", somebody(shop).await?.id), body)]
         }
-        _ => Vec::new(),
+        _ => product_acts::further(shop, operation, name).await?,
     })
 }
 

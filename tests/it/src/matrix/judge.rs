@@ -79,13 +79,13 @@ pub fn is_outside(operation: &Operation, answer: &Exchange) -> Option<String> {
     if fails(operation, answer) {
         return Some(format!("it failed: {}", brief(answer)));
     }
-    if let Some(wrong) = shape.unfit(&answer.body) {
+    let header = |name: &str| answer.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    if let Some(wrong) = shape.unfit(header("content-type").unwrap_or_default(), &answer.body) {
         return Some(format!("it is not as the document has it: {wrong}: {}", brief(answer)));
     }
     if !shape.is_problem {
         return None;
     }
-    let header = |name: &str| answer.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let problem = json(answer);
     let is_problem = header("content-type") == Some("application/problem+json; charset=utf-8")
         && problem["status"] == answer.status

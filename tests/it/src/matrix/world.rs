@@ -11,7 +11,7 @@ use wildberries::TokenSpec;
 
 use super::callers::{Caller, KEY, Rights, Standing, of_home, unknown};
 use super::catalogue::{Catalogue, Kind};
-use super::document::{Operation, Position};
+use super::document::{Operation, Position, SAMPLE};
 use crate::acts::publication;
 use crate::people::enterprise_of;
 use crate::{Person, Reach, Shop, TestApp};
@@ -65,6 +65,14 @@ async fn furnish(shop: &Shop<'_>) -> Result<()> {
     shop.client.get("/inventory/changes?limit=1000").await.map(|_| ())
 }
 
+/// What people made of the catalogue; one of its barcodes is what any text in a query is.
+async fn own_products(shop: &Shop<'_>) -> Result<()> {
+    shop.client.post("/categories", json!({ "name": "Посуда" })).await?;
+    let own = json!({ "sku": "СВОЙ", "name": "Свой товар", "barcodes": [SAMPLE] });
+    shop.client.post("/products", own).await?;
+    shop.client.post("/product-imports", json!("sku;name\nИЗ-ФАЙЛА;Из файла\n")).await.map(|_| ())
+}
+
 /// What an enterprise has beside its goods.
 async fn people(app: &TestApp, shop: &Shop<'_>) -> Result<()> {
     app.person(&shop.client, "manager", Reach::Enterprise).await?;
@@ -82,6 +90,7 @@ impl<'a> World<'a> {
             (app.shop_with(&soon).await?, app.shop_with(&soon).await?, app.shop_with(&soon).await?);
         for shop in [&home, &other, &closed] {
             furnish(shop).await?;
+            own_products(shop).await?;
             people(app, shop).await?;
         }
         app.promise(&WatchTokens {}).await?;

@@ -111,7 +111,11 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
             "cells" => &cell,
             _ => NOBODY,
         };
-        let query = if id == "list_shipping_points" { "?date=2030-01-01&city=Москва" } else { "" };
+        let query = match id {
+            "get_product_by_barcode" => "?code=0046",
+            "list_shipping_points" => "?date=2030-01-01&city=Москва",
+            _ => "",
+        };
         let path = path.replace("{id}", first).replace("{item_id}", &item).replace("{key_id}", &key);
         path.replace("{wb_warehouse_id}", &wb_warehouse.to_string()) + query
     };
@@ -133,6 +137,13 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
         ("freeze_publishing", json!({ "reason": "Проверка" })),
         ("thaw_publishing", json!({})),
         ("start_sync", json!({ "accountId": shop.account, "kind": "catalogue" })),
+        ("create_product", json!({ "sku": "СВОЙ-1", "name": "Свой товар" })),
+        ("change_product", json!({ "minStock": 3 })),
+        ("create_product_import", json!("sku;name\nA;Б\n")),
+        ("set_product_import_columns", json!({ "columns": ["sku"] })),
+        ("commit_product_import", json!({})),
+        ("create_category", json!({ "name": "Посуда" })),
+        ("change_category", json!({ "name": "Кружки" })),
         ("create_warehouse", json!({ "name": "Новый" })),
         ("change_warehouse", json!({ "name": "Склад" })),
         ("create_zone", json!({ "name": "Новая", "purpose": "storage" })),

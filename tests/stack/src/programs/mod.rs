@@ -193,6 +193,11 @@ impl Program {
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
         resident_bytes(self.pid())
     }
+
+    /// The most that its resident memory has been, in bytes.
+    pub fn peak_bytes(&self) -> anyhow::Result<u64> {
+        memory(self.pid(), "VmHWM:")
+    }
 }
 
 impl Drop for Program {
@@ -204,9 +209,14 @@ impl Drop for Program {
 
 /// The resident memory of a process in bytes (Linux).
 pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: u32, which: &str) -> anyhow::Result<u64> {
     let status =
         fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).context("reading /proc")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
-    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().context("reading VmRSS")?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix(which)).with_context(|| format!("no {which} in /proc"))?;
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().with_context(|| format!("reading {which}"))?;
     Ok(kibibytes * 1024)
 }

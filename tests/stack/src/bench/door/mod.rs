@@ -60,7 +60,7 @@ async fn times(http: &reqwest::Client, url: &str, count: usize) -> anyhow::Resul
 }
 
 /// The 99th percentile.
-fn p99(mut times: Vec<f64>) -> f64 {
+pub(super) fn p99(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[((times.len() - 1) * 99).div_ceil(100)]
 }

@@ -1,42 +1,11 @@
-//! Products: the smallest stocked units. A card of Wildberries groups its sizes, each of them a product with barcodes.
+//! What Wildberries says of its cards becomes products. The sync owns SKU, name, size, vendor code, brand and numbers of a
+//! card's product, and the barcodes that it brought; whatever else a product has is people's, and stays as they left it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
-
-use crate::access::Permission;
+use crate::Result;
 use crate::db::EnterpriseTx;
 use crate::ids::{AccountId, ChrtId, NmId, ProductId};
-use crate::page::{Page, PageQuery};
-use crate::versions::Version;
-use crate::{Error, Refusal, Result};
-
-/// A product with its barcodes.
-#[derive(Clone, Debug)]
-pub struct Product {
-    /// Ours.
-    pub id: ProductId,
-    /// The seller's article code with the size.
-    pub sku: String,
-    /// What it is.
-    pub name: String,
-    /// The size, where the card has several.
-    pub size: Option<String>,
-    /// Whose card it belongs to.
-    pub account_id: Option<AccountId>,
-    /// Its card.
-    pub nm_id: Option<NmId>,
-    /// Its size at Wildberries.
-    pub chrt_id: Option<ChrtId>,
-    /// Text: leading zeros matter.
-    pub barcodes: Vec<String>,
-    /// When it was last changed.
-    pub changed_at: DateTime<Utc>,
-    /// Since when it is not sold any more.
-    pub archived_at: Option<DateTime<Utc>>,
-    /// How often it was changed.
-    pub version: Version,
-}
 
 /// A card of Wildberries' catalogue, in our words.
 #[derive(Clone, Debug)]
@@ -79,84 +48,6 @@ pub struct Recorded {
     pub changed: i64,
     /// Barcodes that another product of the enterprise already has.
     pub barcode_conflicts: i64,
-}
-
-/// Which products to list.
-#[derive(Clone, Debug, Default)]
-pub struct ProductFilter {
-    /// With exactly this barcode.
-    pub barcode: Option<String>,
-    /// With this text in name or SKU, whatever the case.
-    pub text: Option<String>,
-    /// Of this card.
-    pub nm_id: Option<NmId>,
-}
-
-/// One product.
-pub async fn get(tx: &mut EnterpriseTx, id: ProductId) -> Result<Product> {
-    tx.require(Permission::ReadStock)?;
-    show(tx, id).await
-}
-
-/// One product, for a verb that has asked for its own permission.
-pub(crate) async fn show(tx: &mut EnterpriseTx, id: ProductId) -> Result<Product> {
-    sqlx::query_as!(
-        Product,
-        r#"SELECT p.id, p.sku, p.name, p.size, p.account_id, p.nm_id, p.chrt_id, p.changed_at, p.archived_at, p.version,
-                  ARRAY(SELECT b.barcode FROM barcodes AS b WHERE b.product_id = p.id ORDER BY b.barcode) AS "barcodes!"
-           FROM products AS p WHERE p.id = $1"#,
-        id as _
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(Error::NotFound("product"))
-}
-
-/// Products by SKU.
-pub async fn list(tx: &mut EnterpriseTx, filter: &ProductFilter, query: &PageQuery) -> Result<Page<Product>> {
-    tx.require(Permission::ReadStock)?;
-    let after: Option<(String, ProductId)> = query.key()?;
-    let (name, id) = after.unzip();
-    let pattern = filter
-        .text
-        .as_deref()
-        .map(|text| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
-    let rows = sqlx::query_as!(
-        Product,
-        r#"SELECT p.id, p.sku, p.name, p.size, p.account_id, p.nm_id, p.chrt_id, p.changed_at, p.archived_at, p.version,
-                  ARRAY(SELECT b.barcode FROM barcodes AS b WHERE b.product_id = p.id ORDER BY b.barcode) AS "barcodes!"
-           FROM products AS p
-           WHERE ($1::text IS NULL OR p.id = (SELECT b.product_id FROM barcodes AS b WHERE b.barcode = $1))
-             AND ($2::text IS NULL OR p.name ILIKE $2 OR p.sku ILIKE $2)
-             AND ($3::bigint IS NULL OR p.nm_id = $3)
-             AND ($4::text IS NULL OR (p.name, p.id) > ($4, $5::uuid))
-           ORDER BY p.name, p.id LIMIT $6"#,
-        filter.barcode,
-        pattern,
-        filter.nm_id as _,
-        name,
-        id as _,
-        query.limit + 1,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(query.page(rows, |product| (product.name.clone(), product.id)))
-}
-
-/// The product with this barcode, or the refusal that names the barcode.
-pub async fn by_barcode(tx: &mut EnterpriseTx, barcode: &str) -> Result<ProductId> {
-    sqlx::query_scalar!("SELECT product_id FROM barcodes WHERE barcode = $1", barcode)
-        .fetch_optional(tx.conn())
-        .await?
-        .ok_or_else(|| Error::refused(Refusal::BarcodeUnknown, format!("no product has the barcode {barcode}")))
-}
-
-/// The products with these barcodes.
-pub async fn by_barcodes(tx: &mut EnterpriseTx, barcodes: &[String]) -> Result<HashMap<String, ProductId>> {
-    let rows = sqlx::query!("SELECT barcode, product_id FROM barcodes WHERE barcode = ANY($1)", barcodes)
-        .fetch_all(tx.conn())
-        .await?;
-    Ok(rows.into_iter().map(|row| (row.barcode, row.product_id)).collect())
 }
 
 /// Keeps a page of cards: cards and sizes are upserted by their numbers, new barcodes are added. Barcodes that the card
@@ -211,6 +102,7 @@ async fn upsert_products(tx: &mut EnterpriseTx, account_id: AccountId, cards: &[
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
     let (mut ids, mut skus, mut names, mut sizes, mut nm_ids, mut chrt_ids) =
         (vec![], vec![], vec![], vec![], vec![], vec![]);
+    let (mut vendor_codes, mut brands) = (vec![], vec![]);
     for card in cards {
         for size in &card.sizes {
             let (sku, name) = sku_and_size(card, size);
@@ -220,17 +112,22 @@ async fn upsert_products(tx: &mut EnterpriseTx, account_id: AccountId, cards: &[
             sizes.push(name);
             nm_ids.push(card.nm_id.0);
             chrt_ids.push(size.chrt_id.0);
+            vendor_codes.push(card.vendor_code.chars().take(200).collect::<String>());
+            let brand = card.brand.as_ref().map(|brand| brand.chars().take(200).collect::<String>());
+            brands.push(brand.filter(|brand| !brand.is_empty()));
         }
     }
     let rows = sqlx::query_scalar!(
-        r#"INSERT INTO products (enterprise_id, id, sku, name, size, account_id, nm_id, chrt_id, created_at, changed_at)
-           SELECT $1, p.id, p.sku, p.name, p.size, $2, p.nm_id, p.chrt_id, $3, $3
-           FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[]) AS p (id, sku, name, size, nm_id, chrt_id)
-           ON CONFLICT (enterprise_id, account_id, chrt_id) DO UPDATE
-           SET sku = EXCLUDED.sku, name = EXCLUDED.name, size = EXCLUDED.size, nm_id = EXCLUDED.nm_id, changed_at = EXCLUDED.changed_at
-           WHERE (products.sku, products.name, products.size, products.nm_id)
-                 IS DISTINCT FROM (EXCLUDED.sku, EXCLUDED.name, EXCLUDED.size, EXCLUDED.nm_id)
-           RETURNING id"#,
+        "INSERT INTO products (enterprise_id, id, sku, name, size, vendor_code, brand, account_id, nm_id, chrt_id, created_at, changed_at)
+         SELECT $1, p.id, p.sku, p.name, p.size, p.vendor_code, p.brand, $2, p.nm_id, p.chrt_id, $3, $3
+         FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::text[], $11::text[])
+              AS p (id, sku, name, size, nm_id, chrt_id, vendor_code, brand)
+         ON CONFLICT (enterprise_id, account_id, chrt_id) DO UPDATE
+         SET sku = EXCLUDED.sku, name = EXCLUDED.name, size = EXCLUDED.size, vendor_code = EXCLUDED.vendor_code, brand = EXCLUDED.brand,
+             nm_id = EXCLUDED.nm_id, changed_at = EXCLUDED.changed_at
+         WHERE (products.sku, products.name, products.size, products.vendor_code, products.brand, products.nm_id)
+               IS DISTINCT FROM (EXCLUDED.sku, EXCLUDED.name, EXCLUDED.size, EXCLUDED.vendor_code, EXCLUDED.brand, EXCLUDED.nm_id)
+         RETURNING id",
         enterprise_id as _,
         account_id as _,
         now,
@@ -240,6 +137,8 @@ async fn upsert_products(tx: &mut EnterpriseTx, account_id: AccountId, cards: &[
         &sizes as &[Option<String>],
         &nm_ids,
         &chrt_ids,
+        &vendor_codes,
+        &brands as &[Option<String>],
     )
     .fetch_all(tx.conn())
     .await?;
@@ -259,8 +158,8 @@ async fn add_barcodes(tx: &mut EnterpriseTx, account_id: AccountId, cards: &[Car
         }
     }
     sqlx::query!(
-        "INSERT INTO barcodes (enterprise_id, barcode, product_id)
-         SELECT $1, b.barcode, p.id FROM unnest($3::text[], $4::bigint[]) AS b (barcode, chrt_id)
+        "INSERT INTO barcodes (enterprise_id, barcode, product_id, source, active)
+         SELECT $1, b.barcode, p.id, 'wildberries', p.archived_at IS NULL FROM unnest($3::text[], $4::bigint[]) AS b (barcode, chrt_id)
          JOIN products AS p ON p.account_id = $2 AND p.chrt_id = b.chrt_id
          ON CONFLICT DO NOTHING",
         enterprise_id as _,
@@ -273,7 +172,8 @@ async fn add_barcodes(tx: &mut EnterpriseTx, account_id: AccountId, cards: &[Car
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM unnest($2::text[], $3::bigint[]) AS b (barcode, chrt_id)
            JOIN products AS p ON p.account_id = $1 AND p.chrt_id = b.chrt_id
-           JOIN barcodes AS taken ON taken.barcode = b.barcode AND taken.product_id <> p.id"#,
+           JOIN barcodes AS taken ON taken.barcode = b.barcode AND taken.active AND taken.product_id <> p.id
+           WHERE p.archived_at IS NULL"#,
         account_id as _,
         &barcodes,
         &chrt_ids,
