@@ -131,7 +131,6 @@ impl Api {
         operation_id = "export_past_balances",
         tag = "Tag::Inventory"
     )]
-    #[expect(clippy::too_many_arguments, reason = "one parameter per filter")]
     async fn past(
         &self,
         Caller(actor): Caller,
