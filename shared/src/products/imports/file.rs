@@ -287,6 +287,54 @@ mod tests {
         assert!(why(b"PK\x03\x04 no zip").contains("XLSX"));
     }
 
+    /// The smallest workbook, with these texts.
+    fn workbook(texts: &str) -> Vec<u8> {
+        let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+        let package = "http://schemas.openxmlformats.org/package/2006/relationships";
+        let related = |parts: &[&str]| {
+            let part = |(number, name): (usize, &&str)| {
+                let kind = if name.starts_with("work") { "worksheet" } else { "sharedStrings" };
+                format!("<Relationship Id=\"rId{number}\" Type=\"{office}/{kind}\" Target=\"{name}.xml\"/>")
+            };
+            let parts: Vec<_> = parts.iter().enumerate().map(part).collect();
+            format!("<Relationships xmlns=\"{package}\">{}</Relationships>", parts.concat())
+        };
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in [
+            ("xl/_rels/workbook.xml.rels", related(&["worksheets/sheet1", "sharedStrings"])),
+            (
+                "xl/workbook.xml",
+                format!(
+                    "<workbook xmlns:r=\"{office}\"><sheets><sheet name=\"1\" sheetId=\"1\" r:id=\"rId0\"/></sheets></workbook>"
+                ),
+            ),
+            (
+                "xl/worksheets/sheet1.xml",
+                "<worksheet><sheetData><row r=\"1\"><c r=\"A1\" t=\"s\"><v>0</v></c></row>\
+                 <row r=\"2\"><c r=\"A2\" t=\"s\"><v>1</v></c></row></sheetData></worksheet>"
+                    .to_owned(),
+            ),
+            ("xl/sharedStrings.xml", texts.to_owned()),
+        ] {
+            zip.start_file(name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(content.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn a_workbook_brings_no_words_of_its_own() {
+        let plain = workbook("<sst><si><t>sku</t></si><si><t>A &amp; B</t></si></sst>");
+        assert_eq!(lines(&plain).unwrap()[1], (2, vec!["A & B".to_owned()]));
+        let word = "<!DOCTYPE sst [<!ENTITY word \"lol\"><!ENTITY file SYSTEM \"file:///etc/hostname\">]>";
+        for entity in ["word", "file"] {
+            let texts = format!("{word}<sst><si><t>sku</t></si><si><t>A&{entity};B</t></si></sst>");
+            let read = lines(&workbook(&texts));
+            let is_as_written = |cell: &String| ["AB", "A"].contains(&cell.as_str()) || cell.contains('&');
+            assert!(read.is_err() || read.as_ref().is_ok_and(|lines| is_as_written(&lines[1].1[0])), "{read:?}");
+        }
+    }
+
     #[test]
     fn a_small_file_that_becomes_a_large_one_is_refused() {
         for (name, size) in [("xl/worksheets/sheet1.xml", 60 << 20), ("xl/sharedStrings.xml", 49 << 20)] {
