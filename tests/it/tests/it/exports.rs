@@ -6,6 +6,7 @@ use std::io::Cursor;
 use anyhow::{Context, Result};
 use calamine::{Data, Reader, Xlsx};
 use it::answers::required_query;
+use it::people::enterprise_of;
 use it::{Reach, TestApp};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -33,12 +34,14 @@ async fn every_format_holds_every_row_and_no_formula() -> Result<()> {
     let client = app.enterprise("Ромашка").await?;
     // More than one page, so that pages meet without a seam.
     let products: Vec<_> = (0..1003).map(|number| format!("Т-{number:04}")).collect();
+    let enterprise = enterprise_of(&client).await?;
     sqlx::query(
         "INSERT INTO products (enterprise_id, id, sku, name, min_stock, created_at, changed_at)
-         SELECT e.id, gen_random_uuid(), sku, 'Тарелка ' || sku, 7, now(), now() FROM enterprises AS e, unnest($1::text[]) AS sku",
+         SELECT $2::uuid, gen_random_uuid(), sku, 'Тарелка ' || sku, 7, now(), now() FROM unnest($1::text[]) AS sku",
     )
     .bind(&products)
-    .execute(&mut app.admin().await?)
+    .bind(&enterprise)
+    .execute(&mut app.admin_in(&enterprise).await?)
     .await?;
     let formula = "=HYPERLINK(\"http://evil.example\",\"жми\")";
     client.post("/products", json!({ "sku": "@SUM", "name": formula, "barcodes": ["0046", "46"] })).await?;
