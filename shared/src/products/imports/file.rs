@@ -300,7 +300,12 @@ mod tests {
             format!("<Relationships xmlns=\"{package}\">{}</Relationships>", parts.concat())
         };
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let root = format!(
+            "<Relationships xmlns=\"{package}\">\
+             <Relationship Id=\"rId1\" Type=\"{office}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+        );
         for (name, content) in [
+            ("_rels/.rels", root),
             ("xl/_rels/workbook.xml.rels", related(&["worksheets/sheet1", "sharedStrings"])),
             (
                 "xl/workbook.xml",
