@@ -69,6 +69,12 @@ ids! {
     PrinterId,
     /// The smallest stocked unit.
     ProductId,
+    /// What was counted of goods that came.
+    ReceiptCountId,
+    /// What is expected, counted and explained before a goods receipt is posted.
+    ReceiptSheetId,
+    /// A lot of a product on a receipt sheet.
+    ReceiptSheetLineId,
     /// A unit of human work.
     RequestId,
     /// Stock held for one order, or by hand.
@@ -87,6 +93,10 @@ ids! {
     SupplyId,
     /// One execution of a sync.
     SyncRunId,
+    /// Goods that go from one own warehouse to another.
+    TransferId,
+    /// So many units that are to go.
+    TransferLineId,
     /// A person of the installation.
     UserId,
     /// An own warehouse.

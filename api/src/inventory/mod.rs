@@ -2,7 +2,9 @@
 
 pub mod acts;
 pub mod held;
+pub mod receipts;
 mod rows;
+pub mod transfers;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use poem::web::Data;
@@ -10,7 +12,9 @@ use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
-use shared::ids::{CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, WarehouseId};
+use shared::ids::{
+    CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, TransferId, WarehouseId,
+};
 use shared::inventory::{self, BalanceFilter, EntryFilter, EntryKind, Outside, ReceiptLine};
 use shared::page::PageQuery;
 use shared::sync;
@@ -96,6 +100,8 @@ shown! {
         receipt_id: Option<GoodsReceiptId>,
         /// By this document.
         document_id: Option<StockDocumentId>,
+        /// By this transfer.
+        transfer_id: Option<TransferId>,
         /// For this reason, if it was corrected or written off.
         reason: Option<String>,
         /// Who: `user:<id>`, `key:<id>` or `job:<kind>`.

@@ -6,7 +6,9 @@ use super::{EntryKind, Outside, line_up};
 use crate::Result;
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
-use crate::ids::{CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, WarehouseId};
+use crate::ids::{
+    CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, TransferId, WarehouseId,
+};
 use crate::page::{Page, PageQuery};
 
 /// So much of one lot of a product in a cell.
@@ -72,6 +74,8 @@ pub struct Entry {
     pub receipt_id: Option<GoodsReceiptId>,
     /// By this document.
     pub document_id: Option<StockDocumentId>,
+    /// By this transfer.
+    pub transfer_id: Option<TransferId>,
     /// For this reason, if it was corrected or written off.
     pub reason: Option<String>,
     /// Who.
@@ -189,7 +193,7 @@ pub async fn entries(tx: &mut EnterpriseTx, filter: &EntryFilter, query: &PageQu
     let rows = sqlx::query_as!(
         Entry,
         "SELECT e.id, e.product_id, e.lot_id, e.from_cell_id, e.from_outside, e.to_cell_id, e.to_outside, e.quantity, e.kind, e.order_id,
-                e.receipt_id, e.document_id, e.reason, e.actor, e.occurred_at
+                e.receipt_id, e.document_id, e.transfer_id, e.reason, e.actor, e.occurred_at
          FROM stock_entries AS e
          WHERE ($1::uuid IS NULL OR e.product_id = $1) AND ($2::uuid IS NULL OR e.order_id = $2) AND ($3::uuid IS NULL OR e.id > $3)
            AND ($5::uuid[] IS NULL

@@ -14,11 +14,15 @@ mod lots;
 mod moves;
 mod receive;
 mod release;
+mod sheets;
 mod shelf;
+mod transfers;
 mod turn;
 mod write;
 
 use serde::{Deserialize, Serialize};
+
+use crate::ids::ProductId;
 
 pub use allot::{Allotted, Wanted, allot, reserve};
 pub use batch::{DocumentKind, Heading, Item, MAX_LINES, Mode, Part, Posted, Row, StockDocument};
@@ -32,6 +36,15 @@ pub use lots::LotName;
 pub use moves::{MoveLine, move_stock};
 pub use receive::{GoodsReceipt, ReceiptLine, Received, receive};
 pub use release::{release_holds, release_reservations};
+pub use sheets::{
+    CountLine, Counted, DiscrepancyReason, ExpectedLine, NewSheet, Sheet, SheetFilter, SheetLine, SheetStatus,
+    Suggestion, cancel_sheet, count, counts, explain_and_post, open_sheet, sheet, sheets, suggest,
+};
+pub use transfers::{
+    ArrivedLine, InTransit, InTransitFilter, MissingLine, MissingReason, NewTransfer, NewTransferLine, Transfer,
+    TransferFilter, TransferGoods, TransferLine, TransferStatus, Transferred, cancel_transfer, close_transfer,
+    in_transit, plan_transfer, receive_transfer, send_transfer, transfer, transfers,
+};
 pub use turn::line_up;
 
 /// The places outside the cells. The outside world is a place too: what an entry takes it takes from somewhere.
@@ -53,6 +66,8 @@ pub enum Outside {
     Adjustment,
     /// Broken or lost.
     Loss,
+    /// Between two own warehouses.
+    InTransit,
 }
 
 impl Outside {
@@ -65,6 +80,7 @@ impl Outside {
             Self::Returning => "returning",
             Self::Adjustment => "adjustment",
             Self::Loss => "loss",
+            Self::InTransit => "in_transit",
         }
     }
 }
@@ -96,4 +112,30 @@ pub enum EntryKind {
     WriteOff,
     /// Corrected.
     Adjust,
+    /// Left for another own warehouse.
+    TransferOut,
+    /// Came from another own warehouse.
+    TransferIn,
+    /// Left for another own warehouse and came back, or never left.
+    TransferBack,
+    /// Left for another own warehouse and will not come.
+    TransferLoss,
+}
+
+/// Something after which goods lie free that others may have waited for.
+pub trait Frees {
+    /// Whose waiting orders may now be served.
+    fn freed(&self) -> &[ProductId];
+}
+
+impl Frees for Posted {
+    fn freed(&self) -> &[ProductId] {
+        &self.freed
+    }
+}
+
+impl Frees for Transferred {
+    fn freed(&self) -> &[ProductId] {
+        &self.freed
+    }
 }
