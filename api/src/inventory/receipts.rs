@@ -325,14 +325,12 @@ impl Api {
     }
 
     /// Suggest cells to put a product into: beside the same product first, then empty ones, along the walking path; only where it fits
-    #[oai(path = "/inventory/put-away", method = "get", operation_id = "suggest_put_away")]
+    #[oai(path = "/warehouses/:id/put-away", method = "get", operation_id = "suggest_put_away")]
     async fn suggest(
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
-        /// In this warehouse.
-        #[oai(name = "warehouseId")]
-        warehouse_id: Query<WarehouseId>,
+        id: Path<WarehouseId>,
         /// Of this product.
         #[oai(name = "productId")]
         product_id: Query<ProductId>,
@@ -341,7 +339,7 @@ impl Api {
         quantity: Query<Option<i64>>,
     ) -> Result<Json<List<PutAwaySuggestion>>, ApiError> {
         let mut tx = db.begin(&actor).await?;
-        let cells = inventory::suggest(&mut tx, warehouse_id.0, product_id.0, quantity.0.unwrap_or(1)).await?;
+        let cells = inventory::suggest(&mut tx, id.0, product_id.0, quantity.0.unwrap_or(1)).await?;
         tx.commit().await?;
         Ok(Json(List::of(cells)))
     }

@@ -276,7 +276,7 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
         }
         "publish_supply" => Act::post(format!("/supplies/{}/publish", supply(shop).await?), None),
         "receive_transfer" => {
-            let line = json!({ "barcode": barcode(shop), "cell": "Б-01", "quantity": 1 });
+            let line = json!({ "barcode": barcode(shop), "cell": "A-01", "quantity": 1 });
             Act::post(format!("{TRANSFERS}/{}/receive", sent(shop, &name).await?), json!({ "lines": [line] }))
         }
         "release_holds" => {
@@ -363,19 +363,23 @@ async fn transfer_target(shop: &Shop<'_>, name: &str) -> Result<String> {
 /// A planned transfer of one unit that is there.
 pub(crate) async fn transfer(shop: &Shop<'_>, name: &str) -> Result<String> {
     let to = transfer_target(shop, name).await?;
-    transfer_to(shop, &to, name).await
+    shop.receive(9, 1, 1).await?;
+    planned(shop, (&shop.warehouse, &to), name).await
 }
 
-async fn transfer_to(shop: &Shop<'_>, to: &str, name: &str) -> Result<String> {
-    shop.receive(9, 1, 1).await?;
+async fn planned(shop: &Shop<'_>, (from, to): (&str, &str), name: &str) -> Result<String> {
     let line = json!({ "barcode": barcode(shop), "quantity": 1 });
-    let body = json!({ "fromWarehouseId": shop.warehouse, "toWarehouseId": to, "number": name, "lines": [line] });
+    let body = json!({ "fromWarehouseId": from, "toWarehouseId": to, "number": name, "lines": [line] });
     text(&shop.client.post(TRANSFERS, body).await?, "id")
 }
 
-/// One that has left.
+/// One that is on its way to the shop's warehouse.
 async fn sent(shop: &Shop<'_>, name: &str) -> Result<String> {
-    let id = transfer(shop, name).await?;
+    let from = transfer_target(shop, name).await?;
+    let line = json!({ "barcode": barcode(shop), "cell": "Б-01", "quantity": 1 });
+    let came = json!({ "warehouseId": from, "number": name, "lines": [line] });
+    shop.client.post("/inventory/receipts", came).await?;
+    let id = planned(shop, (&from, &shop.warehouse), name).await?;
     shop.client.post(&format!("{TRANSFERS}/{id}/send"), json!({})).await?;
     Ok(id)
 }

@@ -181,9 +181,10 @@ pub struct Transferred {
 
 /// Plans a transfer. Nothing moves, and whether there is enough is asked when it leaves.
 pub async fn plan_transfer(tx: &mut EnterpriseTx, new: &NewTransfer) -> Result<Transfer> {
-    warehouses::enter_open(tx, new.from_warehouse_id, Permission::MoveStock).await?;
-    // It has to be seen, not entered: there, somebody else receives.
-    warehouses::enter_open(tx, new.to_warehouse_id, Permission::ReadStock).await?;
+    tx.require_everywhere(Permission::MoveStock)?;
+    for warehouse in [new.from_warehouse_id, new.to_warehouse_id] {
+        warehouses::enter_open(tx, warehouse, Permission::MoveStock).await?;
+    }
     if new.from_warehouse_id == new.to_warehouse_id {
         return Err(Error::invalid("toWarehouseId", "must be another warehouse than fromWarehouseId"));
     }

@@ -146,7 +146,7 @@ async fn goods_are_put_beside_their_own_kind_or_into_the_next_empty_cell() -> Re
     shop.receive(0, 3, 2).await?;
     shop.receive(1, 1, 2).await?;
     let product = text(&shop.products[0], "id")?;
-    let path = format!("/inventory/put-away?warehouseId={}&productId={product}", shop.warehouse);
+    let path = format!("/warehouses/{}/put-away?productId={product}", shop.warehouse);
     let cells = shop.client.get(&path).await?;
     let codes: Vec<_> = cells["items"]
         .as_array()

@@ -172,7 +172,7 @@ async fn who_works_in_one_warehouse_sends_from_it_and_does_not_receive_in_the_ot
     assert_eq!(here.all("/inventory/in-transit").await?.len(), 0);
     assert_eq!(there.all("/inventory/in-transit").await?.len(), 1);
     let seen = json!({ "fromWarehouseId": shop.warehouse, "toWarehouseId": to, "number": "П-7", "lines": [line(&shop, 0, 1)] });
-    here.refused(TRANSFERS, seen, "not_found").await?;
+    here.refused(TRANSFERS, seen, "forbidden").await?;
     shop.client.refused(&format!("/warehouses/{to}/archive"), json!({}), "warehouse_in_use").await?;
     assert_eq!(there.post(&format!("{TRANSFERS}/{id}/receive"), body).await?["status"], "received");
     Ok(())

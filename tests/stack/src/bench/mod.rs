@@ -49,13 +49,21 @@ pub enum Figures {
     Door,
     /// What session check and row security cost
     Recognition,
+    /// A reservation against the bare update
+    Reserve,
 }
 
-/// Session check and row security against the bare handler: a benchmark of the suite, because both stand in one process.
-async fn recognition(broken: &mut Vec<&'static str>, steps: &mut Steps) -> anyhow::Result<()> {
-    let servers = Servers::start_with(ServerOptions { private: true, ..ServerOptions::new(Durability::Fast) }, |_| ());
+/// A benchmark of the suite, because both sides of the figure stand in one process; its last line is what was reached.
+async fn of_suite(
+    name: &str,
+    durability: Durability,
+    (what, promise): (&'static str, &'static str),
+    broken: &mut Vec<&'static str>,
+    steps: &mut Steps,
+) -> anyhow::Result<()> {
+    let servers = Servers::start_with(ServerOptions { private: true, ..ServerOptions::new(durability) }, |_| ());
     let servers = steps.step("Start Postgres and Redis", servers).await?;
-    let bench = crate::programs::cargo(&["bench", "--quiet", "--package", "it", "--bench", "recognition"])?;
+    let bench = crate::programs::cargo(&["bench", "--quiet", "--package", "it", "--bench", name])?;
     let mut bench = crate::suite::with_servers(bench, &servers);
     let measuring = async {
         let measured = tokio::task::spawn_blocking(move || bench.output()).await?.context("starting the benchmark")?;
@@ -64,10 +72,9 @@ async fn recognition(broken: &mut Vec<&'static str>, steps: &mut Steps) -> anyho
         ensure!(!said.is_empty(), "it did not run: {complained}");
         anyhow::Ok((measured.status.success(), said))
     };
-    let (held, said) = steps.step("Session check and row security", measuring).await?;
+    let (held, said) = steps.step(&format!("The benchmark {name}"), measuring).await?;
     let reached = said.lines().last().unwrap_or_default().trim().to_owned();
-    let what = "session check and row security, against the same handler without";
-    tell(steps, broken, &Figure { what, promise: "≥ 0.70 of the rate", reached, held });
+    tell(steps, broken, &Figure { what, promise, reached, held });
     servers.stop().await
 }
 
@@ -127,7 +134,12 @@ pub async fn run(short: bool, only: &[Figures], steps: &mut Steps) -> anyhow::Re
         audit(&mut broken, steps).await?;
     }
     if wanted(Figures::Recognition) {
-        recognition(&mut broken, steps).await?;
+        let what = ("session check and row security, against the same handler without", "≥ 0.70 of the rate");
+        of_suite("recognition", Durability::Fast, what, &mut broken, steps).await?;
+    }
+    if wanted(Figures::Reserve) {
+        let what = ("reserve and release, against the bare UPDATE … WHERE pair on the same rows", "≥ 0.50 of the rate");
+        of_suite("reserve", Durability::Durable, what, &mut broken, steps).await?;
     }
     if wanted(Figures::Door) {
         door::run(&mut broken, steps).await?;
