@@ -193,6 +193,23 @@ table! {
     "list_turnover": one(&[ReadStock]);
     "list_slow_movers": one(&[ReadStock]);
     "post_goods_receipt": one(&[ReceiveGoods]);
+    "list_receipt_sheets": one(&[ReadStock]);
+    "open_receipt_sheet": one(&[ReceiveGoods]);
+    "get_receipt_sheet": one(&[ReadStock]);
+    "list_receipt_counts": one(&[ReadStock]);
+    "count_receipt": one(&[ReceiveGoods]);
+    "post_receipt_sheet": one(&[ReceiveGoods]);
+    "cancel_receipt_sheet": one(&[ReceiveGoods]);
+    "suggest_put_away": one(&[ReadStock]);
+    "list_transfers": one(&[ReadStock]);
+    // Its two warehouses are rarely in one narrow reach; whoever has one of them sends or receives.
+    "plan_transfer": Everywhere(&[MoveStock]);
+    "get_transfer": one(&[ReadStock]);
+    "send_transfer": one(&[MoveStock]);
+    "receive_transfer": one(&[ReceiveGoods]);
+    "close_transfer": one(&[ReceiveGoods]);
+    "cancel_transfer": one(&[MoveStock]);
+    "list_in_transit": one(&[ReadStock]);
     "move_stock": one(&[MoveStock]);
     "adjust_stock": one(&[AdjustStock]);
     "write_off_stock": one(&[AdjustStock]);

@@ -257,6 +257,11 @@ refusals! {
     ProductUnknown = "product_unknown", "There is no such product", "Такого товара нет";
     PublicationDecided = "publication_decided", "The publication is not waiting any more", "По этой публикации уже есть решение";
     PublishingFrozen = "publishing_frozen", "Publishing is frozen", "Публикация остатков остановлена";
+    ReceiptCountOutOfBounds = "receipt_count_out_of_bounds", "Nobody takes back more than was counted there", "Нельзя снять больше, чем там посчитано";
+    ReceiptNotCounted = "receipt_not_counted", "Nothing was counted yet", "Ещё ничего не посчитано";
+    ReceiptSheetClosed = "receipt_sheet_closed", "The receipt sheet is posted or cancelled", "Приёмочный лист уже проведён или отменён";
+    ReceiptSheetNumberTaken = "receipt_sheet_number_taken", "A receipt sheet with this number already exists", "Приёмочный лист с таким номером уже есть";
+    ReceiptUnexplained = "receipt_unexplained", "A difference has no reason yet", "Для расхождения не указана причина";
     RequestHasOpenLines = "request_has_open_lines", "The request still has open lines", "В заявке есть незавершённые строки";
     RequestTransition = "request_transition", "The request cannot go to this status from where it is", "Из текущего статуса заявка не может перейти в этот";
     ReservationEnded = "reservation_ended", "The reservation has already ended", "Резерв уже снят";
@@ -283,6 +288,10 @@ refusals! {
     TokenReadOnly = "token_read_only", "The token is read-only", "Токен только для чтения";
     TokenRejected = "token_rejected", "Wildberries does not accept the token", "Wildberries не принимает токен";
     TokenWrongKind = "token_wrong_kind", "A token of this kind cannot be used here", "Токен такого вида здесь не подходит";
+    TransferExceeded = "transfer_exceeded", "More than is on its way", "Больше, чем находится в пути";
+    TransferNumberTaken = "transfer_number_taken", "A transfer with this number already exists", "Перемещение с таким номером уже есть";
+    TransferTransition = "transfer_transition", "The transfer cannot go there from where it is", "Перемещение нельзя перевести в это состояние";
+    TransferUnexplained = "transfer_unexplained", "What does not come has no reason yet", "Для недошедшего не указана причина";
     WarehouseArchived = "warehouse_archived", "The warehouse is archived", "Склад в архиве";
     WarehouseHasOpenOrders = "warehouse_has_open_orders", "Orders of it are still to be handed over", "С него ещё не переданы заказы";
     WarehouseInUse = "warehouse_in_use", "Something still uses the warehouse", "Склад ещё используется";

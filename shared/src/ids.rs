@@ -75,6 +75,12 @@ ids! {
     ProductImportId,
     /// A rise of published stock that was too large for one person.
     PublicationId,
+    /// What was counted of goods that came.
+    ReceiptCountId,
+    /// What is expected, counted and explained before a goods receipt is posted.
+    ReceiptSheetId,
+    /// A lot of a product on a receipt sheet.
+    ReceiptSheetLineId,
     /// A unit of human work.
     RequestId,
     /// Stock held for one order, or by hand.
@@ -95,6 +101,10 @@ ids! {
     SupplyId,
     /// One execution of a sync.
     SyncRunId,
+    /// Goods that go from one own warehouse to another.
+    TransferId,
+    /// So many units that are to go.
+    TransferLineId,
     /// A person of the installation.
     UserId,
     /// An own warehouse.

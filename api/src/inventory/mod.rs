@@ -5,7 +5,9 @@ pub mod acts;
 pub mod answers;
 pub mod held;
 pub mod proof;
+pub mod receipts;
 mod rows;
+pub mod transfers;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use poem::web::Data;
@@ -13,7 +15,9 @@ use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
-use shared::ids::{CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, WarehouseId};
+use shared::ids::{
+    CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, TransferId, WarehouseId,
+};
 use shared::inventory::{self, BalanceFilter, EntryFilter, EntryKind, Grouping, Outside, ReceiptLine};
 use shared::page::PageQuery;
 use shared::sync;
@@ -95,6 +99,8 @@ pub struct StockEntry {
     pub receipt_id: Option<GoodsReceiptId>,
     /// By this document.
     pub document_id: Option<StockDocumentId>,
+    /// By this transfer.
+    pub transfer_id: Option<TransferId>,
     /// For this reason, if it was corrected or written off.
     pub reason: Option<String>,
     /// Who: `user:<id>`, `key:<id>` or `job:<kind>`.
@@ -120,6 +126,7 @@ impl From<inventory::Entry> for StockEntry {
             order_id: entry.order_id,
             receipt_id: entry.receipt_id,
             document_id: entry.document_id,
+            transfer_id: entry.transfer_id,
             reason: entry.reason,
             actor: entry.actor,
             occurred_at: entry.occurred_at,
@@ -238,6 +245,9 @@ impl Api {
         /// By this document.
         #[oai(name = "documentId")]
         document_id: Query<Option<StockDocumentId>>,
+        /// By this transfer.
+        #[oai(name = "transferId")]
+        transfer_id: Query<Option<TransferId>>,
         /// Written for this reason.
         kind: Query<Option<EntryKind>>,
         /// By this one: `user:<id>`, `key:<id>` or `job:<kind>`.
@@ -260,6 +270,7 @@ impl Api {
             order_id: order_id.0,
             receipt_id: receipt_id.0,
             document_id: document_id.0,
+            transfer_id: transfer_id.0,
             kind: kind.0,
             actor: who.0,
             from: from.0,

@@ -81,6 +81,9 @@ actions! {
     PublishingRuleSet = "publishing.rule_set", "Safety and quota of a Wildberries warehouse were set", "Заданы страховой запас и квота склада Wildberries";
     PublishingStated = "publishing.stated", "It was stated what is to be published", "Определены остатки для публикации";
     PublishingThawed = "publishing.thawed", "Publishing goes on", "Публикация возобновлена";
+    ReceiptSheetCancelled = "receipt_sheet.cancelled", "A receipt sheet was cancelled", "Приёмочный лист отменён";
+    ReceiptSheetCounted = "receipt_sheet.counted", "Goods that came were counted", "Посчитан поступивший товар";
+    ReceiptSheetOpened = "receipt_sheet.opened", "A receipt sheet was opened", "Открыт приёмочный лист";
     RequestAssigned = "request.assigned", "A request was given to somebody", "Заявка назначена исполнителю";
     RequestCreated = "request.created", "A request was made", "Создана заявка";
     RequestMoved = "request.moved", "A request went to another status", "Изменён статус заявки";
@@ -105,6 +108,11 @@ actions! {
     SupplyPublished = "supply.published", "A supply was sent to Wildberries again", "Поставка повторно отправлена в Wildberries";
     SupplyShippingSet = "supply.shipping_set", "A supply's shipping was set", "Заданы параметры отгрузки поставки";
     SyncStarted = "sync.started", "A sync was started by hand", "Синхронизация запущена вручную";
+    TransferCancelled = "transfer.cancelled", "A transfer was cancelled", "Перемещение между складами отменено";
+    TransferClosed = "transfer.closed", "It was explained what does not come of a transfer", "Объяснены недошедшие товары перемещения";
+    TransferPlanned = "transfer.planned", "A transfer was planned", "Запланировано перемещение между складами";
+    TransferReceived = "transfer.received", "Goods of a transfer were received", "Приняты товары перемещения";
+    TransferSent = "transfer.sent", "A transfer was sent", "Перемещение отправлено";
     UserChanged = "user.changed", "A person, their state or their grants were changed", "Изменены данные, состояние или права пользователя";
     UserCreated = "user.created", "A person was taken into the enterprise", "Добавлен пользователь";
     UserEmailAsked = "user.email_asked", "Somebody asked for another address of e-mail", "Запрошена смена адреса почты";

@@ -173,6 +173,8 @@ impl Batch {
         let known = lots::find(tx, &named).await?;
         let cells = find_cells(tx, heading.warehouse_id, cells).await?;
         let found: Vec<_> = products.iter().flatten().copied().collect();
+        // Asked before it is our turn: what can be done before others have to wait is done before.
+        tx.now().await?;
         line_up(tx, &found).await?;
         Ok(Self { products, lots, known, cells })
     }
@@ -282,9 +284,13 @@ async fn find_products<'a>(
         }
     }
     let barcodes: Vec<_> = items.clone().filter_map(|item| item.barcode.clone()).collect();
-    let by_barcode = products::by_barcodes(tx, &barcodes).await?;
+    let by_barcode = if barcodes.is_empty() { HashMap::new() } else { products::by_barcodes(tx, &barcodes).await? };
     let ids: Vec<_> = items.clone().filter_map(|item| item.product_id.map(|id| id.0)).collect();
-    let there = sqlx::query_scalar!("SELECT id FROM products WHERE id = ANY($1)", &ids).fetch_all(tx.conn()).await?;
+    let there = if ids.is_empty() {
+        Vec::new()
+    } else {
+        sqlx::query_scalar!("SELECT id FROM products WHERE id = ANY($1)", &ids).fetch_all(tx.conn()).await?
+    };
     let find = |item: &Item| match (&item.barcode, item.product_id) {
         (Some(barcode), _) => by_barcode
             .get(barcode)
@@ -303,6 +309,9 @@ async fn find_cells<'a>(
     readings: impl Iterator<Item = &'a String>,
 ) -> Result<HashMap<String, Place>> {
     let readings: Vec<_> = readings.cloned().collect();
+    if readings.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows = sqlx::query!(
         r#"SELECT code, barcode, id, purpose, blocked_reason,
                   (mixing <> 'anything' OR num_nonnulls(capacity_units, capacity_volume_ml, capacity_weight_g) > 0) AS "is_limited!"

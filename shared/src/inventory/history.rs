@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::{EntryKind, Outside};
 use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
-use crate::ids::{CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, WarehouseId};
+use crate::ids::{
+    CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, TransferId, WarehouseId,
+};
 use crate::page::{Page, PageQuery};
 use crate::{Error, Result};
 
@@ -49,6 +51,8 @@ pub struct Entry {
     pub receipt_id: Option<GoodsReceiptId>,
     /// By this document.
     pub document_id: Option<StockDocumentId>,
+    /// By this transfer.
+    pub transfer_id: Option<TransferId>,
     /// For this reason, if it was corrected or written off.
     pub reason: Option<String>,
     /// Who.
@@ -78,6 +82,8 @@ pub struct EntryFilter {
     pub receipt_id: Option<GoodsReceiptId>,
     /// By this document.
     pub document_id: Option<StockDocumentId>,
+    /// By this transfer.
+    pub transfer_id: Option<TransferId>,
     /// Written for this reason.
     pub kind: Option<EntryKind>,
     /// By this one: `user:<id>`, `key:<id>` or `job:<kind>`.
@@ -97,7 +103,7 @@ pub async fn entries(tx: &mut EnterpriseTx, filter: &EntryFilter, query: &PageQu
     }
     let mut sql = QueryBuilder::<Postgres>::new(
         "SELECT e.id, e.product_id, e.lot_id, e.from_cell_id, e.from_outside, e.to_cell_id, e.to_outside, e.quantity, e.kind, e.order_id,
-                e.receipt_id, e.document_id, e.reason, e.actor, e.occurred_at
+                e.receipt_id, e.document_id, e.transfer_id, e.reason, e.actor, e.occurred_at
          FROM ",
     );
     match filter.cell_id {
@@ -140,6 +146,9 @@ fn narrow(sql: &mut QueryBuilder<Postgres>, filter: &EntryFilter, bounds: &Bound
     }
     if let Some(document) = filter.document_id {
         sql.push(" AND e.document_id = ").push_bind(document);
+    }
+    if let Some(transfer) = filter.transfer_id {
+        sql.push(" AND e.transfer_id = ").push_bind(transfer);
     }
     if let Some(kind) = filter.kind {
         sql.push(" AND e.kind = ").push_bind(kind);

@@ -107,6 +107,24 @@ pub async fn reserve_by_hand(tx: &mut EnterpriseTx, heading: &Heading, lines: &[
     Ok(Posted { document, rows, freed: Vec::new() })
 }
 
+/// Puts goods that have just come on hold, until somebody has looked at them: before anybody who waits is served.
+pub(super) async fn quarantine(
+    tx: &mut EnterpriseTx,
+    heading: &Heading,
+    parts: impl Iterator<Item = Part>,
+) -> Result<()> {
+    let rows = [Ok(parts.collect::<Vec<_>>())];
+    if rows.iter().flatten().all(Vec::is_empty) {
+        return Ok(());
+    }
+    if let Some(document) = document(tx, heading, DocumentKind::Hold, &rows).await? {
+        let parts = self::parts(&rows);
+        let reasons = vec![HoldReason::Quarantine.name().to_owned(); parts.len()];
+        insert_holds(tx, &document, &parts, &reasons).await?;
+    }
+    Ok(())
+}
+
 fn keep(
     batch: &Batch,
     shelf: &mut Shelf,

@@ -18,12 +18,16 @@ mod past;
 mod proof;
 mod receive;
 mod release;
+mod sheets;
 mod shelf;
+mod transfers;
 mod turn;
 mod turnover;
 mod write;
 
 use serde::{Deserialize, Serialize};
+
+use crate::ids::ProductId;
 
 pub use allot::{Allotted, Wanted, allot, reserve};
 pub use batch::{DocumentKind, Heading, Item, MAX_LINES, Mode, Part, Posted, Row, StockDocument};
@@ -44,6 +48,15 @@ pub use proof::{
 };
 pub use receive::{GoodsReceipt, ReceiptLine, Received, receive};
 pub use release::{release_holds, release_reservations};
+pub use sheets::{
+    CountLine, Counted, DiscrepancyReason, ExpectedLine, NewSheet, Sheet, SheetFilter, SheetLine, SheetStatus,
+    Suggestion, cancel_sheet, count, counts, explain_and_post, open_sheet, sheet, sheets, suggest,
+};
+pub use transfers::{
+    ArrivedLine, InTransit, InTransitFilter, MissingLine, MissingReason, NewTransfer, NewTransferLine, Transfer,
+    TransferFilter, TransferGoods, TransferLine, TransferStatus, Transferred, cancel_transfer, close_transfer,
+    in_transit, plan_transfer, receive_transfer, send_transfer, transfer, transfers,
+};
 pub use turn::line_up;
 pub use turnover::{SlowMover, Span, Turnover, slow_movers, turnover};
 
@@ -66,6 +79,8 @@ pub enum Outside {
     Adjustment,
     /// Broken or lost.
     Loss,
+    /// Between two own warehouses.
+    InTransit,
 }
 
 impl Outside {
@@ -78,6 +93,7 @@ impl Outside {
             Self::Returning => "returning",
             Self::Adjustment => "adjustment",
             Self::Loss => "loss",
+            Self::InTransit => "in_transit",
         }
     }
 }
@@ -109,4 +125,30 @@ pub enum EntryKind {
     WriteOff,
     /// Corrected.
     Adjust,
+    /// Left for another own warehouse.
+    TransferOut,
+    /// Came from another own warehouse.
+    TransferIn,
+    /// Left for another own warehouse and came back, or never left.
+    TransferBack,
+    /// Left for another own warehouse and will not come.
+    TransferLoss,
+}
+
+/// Something after which goods lie free that others may have waited for.
+pub trait Frees {
+    /// Whose waiting orders may now be served.
+    fn freed(&self) -> &[ProductId];
+}
+
+impl Frees for Posted {
+    fn freed(&self) -> &[ProductId] {
+        &self.freed
+    }
+}
+
+impl Frees for Transferred {
+    fn freed(&self) -> &[ProductId] {
+        &self.freed
+    }
 }

@@ -77,28 +77,8 @@ pub async fn receive(
     let (cells, products) = resolve(tx, warehouse_id, lines).await?;
     line_up(tx, &products).await?;
     let lots = resolve_lots(tx, lines, &products).await?;
-    let (id, enterprise_id, now) = (GoodsReceiptId::new(), tx.enterprise_id(), tx.now().await?);
-    let quantity: i64 = lines.iter().map(|line| i64::from(line.quantity)).sum();
-    let actor = tx.actor().to_string();
-    let receipt = sqlx::query_as!(
-        GoodsReceipt,
-        "INSERT INTO goods_receipts (enterprise_id, id, warehouse_id, number, lines, quantity, actor, posted_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         RETURNING id, warehouse_id, number, lines, quantity, actor, posted_at",
-        enterprise_id as _,
-        id as _,
-        warehouse_id as _,
-        number,
-        i32::try_from(lines.len()).expect("lines are bounded"),
-        quantity,
-        actor,
-        now,
-    )
-    .fetch_one(tx.conn())
-    .await
-    .refused_on("goods_receipts_number_key", Refusal::GoodsReceiptNumberTaken, || {
-        format!("goods receipt {number} is already posted")
-    })?;
+    let quantity = lines.iter().map(|line| i64::from(line.quantity)).sum();
+    let receipt = insert_receipt(tx, warehouse_id, number, lines.len(), quantity).await?;
     let came: Vec<_> = (0..lines.len())
         .map(|line| Moved {
             id: StockEntryId::new(),
@@ -111,9 +91,40 @@ pub async fn receive(
             reason: None,
         })
         .collect();
-    write(tx, EntryKind::Receipt, By { receipt: Some(id), ..By::default() }, &came).await?;
-    audit::created(tx, Action::GoodsReceiptPosted, Object::of("goods_receipt", id), &receipt).await?;
+    write(tx, EntryKind::Receipt, By { receipt: Some(receipt.id), ..By::default() }, &came).await?;
+    audit::created(tx, Action::GoodsReceiptPosted, Object::of("goods_receipt", receipt.id), &receipt).await?;
     Ok(Received { receipt, products })
+}
+
+/// Writes the document down; its number is posted once.
+pub(super) async fn insert_receipt(
+    tx: &mut EnterpriseTx,
+    warehouse_id: WarehouseId,
+    number: &str,
+    lines: usize,
+    quantity: i64,
+) -> Result<GoodsReceipt> {
+    let (id, enterprise_id, now) = (GoodsReceiptId::new(), tx.enterprise_id(), tx.now().await?);
+    let actor = tx.actor().to_string();
+    sqlx::query_as!(
+        GoodsReceipt,
+        "INSERT INTO goods_receipts (enterprise_id, id, warehouse_id, number, lines, quantity, actor, posted_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         RETURNING id, warehouse_id, number, lines, quantity, actor, posted_at",
+        enterprise_id as _,
+        id as _,
+        warehouse_id as _,
+        number,
+        i32::try_from(lines).expect("lines are bounded"),
+        quantity,
+        actor,
+        now,
+    )
+    .fetch_one(tx.conn())
+    .await
+    .refused_on("goods_receipts_number_key", Refusal::GoodsReceiptNumberTaken, || {
+        format!("goods receipt {number} is already posted")
+    })
 }
 
 /// Finds every line's cell and product before anything is written, and names the first line that is wrong.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{EntryKind, Outside};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
-use crate::ids::{CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId};
+use crate::ids::{CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, TransferId};
 use crate::warehouses::AdmittedByCells;
 use crate::{Refusal, Result};
 
@@ -63,6 +63,7 @@ pub(super) struct Moved {
 pub(super) struct By {
     pub receipt: Option<GoodsReceiptId>,
     pub document: Option<StockDocumentId>,
+    pub transfer: Option<TransferId>,
 }
 
 /// Writes entries of one kind, all in one statement.
@@ -73,9 +74,9 @@ pub(super) async fn write(tx: &mut EnterpriseTx, kind: EntryKind, by: By, moved:
     let (enterprise_id, actor, now) = (tx.enterprise_id(), tx.actor().to_string(), tx.now().await?);
     sqlx::query!(
         "INSERT INTO stock_entries (enterprise_id, id, product_id, lot_id, from_cell_id, from_outside, to_cell_id, to_outside,
-                                    quantity, kind, order_id, reason, receipt_id, document_id, actor, occurred_at)
+                                    quantity, kind, order_id, reason, receipt_id, document_id, actor, occurred_at, transfer_id)
          SELECT $1, e.id, e.product_id, e.lot_id, e.from_cell_id, e.from_outside, e.to_cell_id, e.to_outside,
-                e.quantity, $2, e.order_id, e.reason, $3, $4, $5, $6
+                e.quantity, $2, e.order_id, e.reason, $3, $4, $5, $6, $17
          FROM unnest($7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::uuid[], $13::text[], $14::int[], $15::uuid[], $16::text[])
               AS e (id, product_id, lot_id, from_cell_id, from_outside, to_cell_id, to_outside, quantity, order_id, reason)",
         enterprise_id as _,
@@ -94,6 +95,7 @@ pub(super) async fn write(tx: &mut EnterpriseTx, kind: EntryKind, by: By, moved:
         &moved.iter().map(|entry| entry.quantity).collect::<Vec<_>>(),
         &moved.iter().map(|entry| entry.order_id.map(|order| order.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &moved.iter().map(|entry| entry.reason.map(str::to_owned)).collect::<Vec<_>>() as &[Option<String>],
+        by.transfer as _,
     )
     .execute(tx.conn())
     .await

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::{AccountId, OrderId, ProductId, WarehouseId, WbWarehouseId};
-use crate::inventory::{self, Allotted, Posted, Wanted};
+use crate::inventory::{self, Allotted, Frees, Wanted};
 use crate::{Error, Refusal, Result};
 
 pub use follow::{Changed, StatusFacts, followed, record_statuses};
@@ -180,12 +180,12 @@ pub async fn reserve_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) -> R
     Ok(allotted.len())
 }
 
-/// Serves the orders that waited for what a batch has freed.
-pub async fn serve(tx: &mut EnterpriseTx, posted: Posted) -> Result<Posted> {
-    if !posted.freed.is_empty() {
-        reserve_waiting(tx, &posted.freed).await?;
+/// Serves the orders that waited for what an act on stock has freed.
+pub async fn serve<T: Frees>(tx: &mut EnterpriseTx, done: T) -> Result<T> {
+    if !done.freed().is_empty() {
+        reserve_waiting(tx, done.freed()).await?;
     }
-    Ok(posted)
+    Ok(done)
 }
 
 /// Gives orders that were not known to belong anywhere their product and own warehouse, and reserves for them: after a

@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::{self, Account, SellerFacts};
 use crate::db::EnterpriseTx;
-use crate::ids::{AccountId, CellId, ProductId, WarehouseId, WbWarehouseId};
+use crate::ids::{AccountId, CellId, ProductId, ReceiptSheetId, ReceiptSheetLineId, WarehouseId, WbWarehouseId};
+use crate::inventory::{self, DiscrepancyReason, GoodsReceipt, ReceiptLine};
 use crate::seal::Keyring;
 use crate::warehouses::{self, Cell, CellChange, CellLimits, CellVerdict, WildberriesWarehouse};
 use crate::wildberries::token::TokenFacts;
-use crate::{Result, inventory, orders, schedules};
+use crate::{Result, orders, schedules};
 
 pub use follow::{Followed, apply_statuses};
 pub use jobs::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
@@ -159,9 +160,20 @@ pub async fn receive_goods(
     tx: &mut EnterpriseTx,
     warehouse_id: WarehouseId,
     number: &str,
-    lines: &[crate::inventory::ReceiptLine],
-) -> Result<crate::inventory::GoodsReceipt> {
-    let received = crate::inventory::receive(tx, warehouse_id, number, lines).await?;
+    lines: &[ReceiptLine],
+) -> Result<GoodsReceipt> {
+    let received = inventory::receive(tx, warehouse_id, number, lines).await?;
+    orders::reserve_waiting(tx, &received.products).await?;
+    Ok(received.receipt)
+}
+
+/// Posts what a receipt sheet has counted, and serves the orders that waited for what came.
+pub async fn post_receipt_sheet(
+    tx: &mut EnterpriseTx,
+    id: ReceiptSheetId,
+    reasons: &[(ReceiptSheetLineId, DiscrepancyReason)],
+) -> Result<GoodsReceipt> {
+    let received = inventory::explain_and_post(tx, id, reasons).await?;
     orders::reserve_waiting(tx, &received.products).await?;
     Ok(received.receipt)
 }

@@ -18,6 +18,8 @@ use crate::{Error, Refusal, Result};
 pub enum UseKind {
     /// Units lie in its cells; named are the cells.
     Stock,
+    /// Goods are on their way to it; named are the transfers.
+    Transfers,
     /// Orders are still to be handed over from it; named are their numbers at Wildberries.
     Orders,
     /// Somebody has work there; named are the requests.
@@ -30,6 +32,7 @@ impl UseKind {
     fn words(self) -> &'static str {
         match self {
             Self::Stock => "units in its cells",
+            Self::Transfers => "transfers on their way to it",
             Self::Orders => "orders to hand over",
             Self::Requests => "open requests",
             Self::WildberriesWarehouses => "Wildberries warehouses that it fulfils",
@@ -60,6 +63,9 @@ async fn still(tx: &mut EnterpriseTx, id: WarehouseId) -> Result<Vec<Use>> {
         r#"SELECT u.kind AS "kind!: UseKind", u.count AS "count!", u.names[1:10] AS "names!"
            FROM (SELECT 1 AS place, 'stock' AS kind, coalesce(sum(b.on_hand), 0)::bigint AS count, array_agg(DISTINCT c.code ORDER BY c.code) AS names
                  FROM balances AS b JOIN cells AS c ON c.id = b.cell_id WHERE c.warehouse_id = $1 AND b.on_hand > 0
+                 UNION ALL
+                 SELECT 1, 'transfers', count(*), array_agg(t.number ORDER BY t.number) FROM transfers AS t
+                 WHERE t.to_warehouse_id = $1 AND t.status IN ('in_transit', 'receiving')
                  UNION ALL
                  SELECT 2, 'orders', count(*), array_agg(o.wb_order_id::text ORDER BY o.wb_order_id) FROM orders AS o
                  WHERE o.warehouse_id = $1 AND o.status IN ('new', 'out_of_stock', 'reserved', 'picking', 'picked', 'packed')

@@ -148,6 +148,8 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::post(format!("/jobs/{}/cancel", text(&run, "jobId")?), None)
         }
         "cancel_print_job" => Act::post(format!("/print-jobs/{}/cancel", print_job(shop).await?), None),
+        "cancel_receipt_sheet" => Act::post(format!("{SHEETS}/{}/cancel", sheet(shop, &name).await?), None),
+        "cancel_transfer" => Act::post(format!("{TRANSFERS}/{}/cancel", transfer(shop, &name).await?), None),
         "change_enterprise" => {
             let enterprise = text(&shop.client.get("/users/me").await?, "enterpriseId")?;
             Act::patch(format!("/enterprises/{enterprise}"), json!({ "name": name }))
@@ -155,6 +157,10 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
         "change_me" => Act::patch("/users/me", json!({ "name": name })),
         "change_role" => Act::put(format!("/roles/{}", role(shop).await?), role_of(&name)),
         "change_user" => Act::patch(format!("/users/{}", somebody(shop).await?.id), json!({ "name": name })),
+        "close_transfer" => {
+            let missing = json!({ "barcode": barcode(shop), "quantity": 1, "reason": "lost" });
+            Act::post(format!("{TRANSFERS}/{}/close", sent(shop, &name).await?), json!({ "missing": [missing] }))
+        }
         "connect_account" => {
             let one = wildberries::Shop { cards: 1, warehouses: 1, marked: 0, ..wildberries::Shop::default() };
             let token = shop.app.simulator.shop(one).token(TokenKind::Personal, ALL_CATEGORIES);
@@ -164,6 +170,7 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let administrator = json!({ "email": address(), "name": name, "password": PASSWORD });
             Act::post("/enterprises", json!({ "name": name, "administrator": administrator }))
         }
+        "count_receipt" => Act::post(format!("{SHEETS}/{}/counts", sheet(shop, &name).await?), counts(shop)),
         "create_print_job" => {
             let (request, _) = shop.picked(1).await?;
             shop.supply(&request).await?;
@@ -242,6 +249,9 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
         "move_request" => {
             Act::post(format!("/requests/{}/status", request(shop).await?), json!({ "status": "in_progress" }))
         }
+        "open_receipt_sheet" => {
+            Act::post(SHEETS, json!({ "warehouseId": shop.warehouse, "number": name, "lines": [] }))
+        }
         "pack_order" => {
             let (request, lines) = shop.picked(1).await?;
             shop.supply(&request).await?;
@@ -254,7 +264,24 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let line = json!({ "barcode": shop.products[9]["barcodes"][0], "cell": "A-01", "quantity": 2 });
             Act::post("/inventory/receipts", json!({ "warehouseId": shop.warehouse, "number": name, "lines": [line] }))
         }
+        "plan_transfer" => {
+            let line = json!({ "barcode": barcode(shop), "quantity": 1 });
+            let to = transfer_target(shop, &name).await?;
+            let body =
+                json!({ "fromWarehouseId": shop.warehouse, "toWarehouseId": to, "number": name, "lines": [line] });
+            Act::post(TRANSFERS, body)
+        }
+        "post_receipt_sheet" => {
+            let sheet = sheet(shop, &name).await?;
+            let counted = shop.client.post(&format!("{SHEETS}/{sheet}/counts"), counts(shop)).await?;
+            let told = json!({ "lineId": counted["lines"][0]["id"], "reason": "surplus" });
+            Act::post(format!("{SHEETS}/{sheet}/post"), json!({ "discrepancies": [told] }))
+        }
         "publish_supply" => Act::post(format!("/supplies/{}/publish", supply(shop).await?), None),
+        "receive_transfer" => {
+            let line = json!({ "barcode": barcode(shop), "cell": "A-01", "quantity": 1 });
+            Act::post(format!("{TRANSFERS}/{}/receive", sent(shop, &name).await?), json!({ "lines": [line] }))
+        }
         "reject_publication" => Act::post(format!("/publications/{}/reject", publication(shop).await?), None),
         "release_holds" => {
             shop.receive(9, 1, 1).await?;
@@ -295,6 +322,7 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             shop.scan(&request, "cell", &text(&lines[0], "cell")?).await?;
             Act::post(format!("/requests/{request}/scans"), json!({ "kind": "item", "code": lines[0]["barcodes"][0] }))
         }
+        "send_transfer" => Act::post(format!("{TRANSFERS}/{}/send", transfer(shop, &name).await?), None),
         "set_publishing_quotas" => {
             let quotas = json!({ "items": [{ "productId": shop.products[0]["id"], "quota": 5 }] });
             Act::put(format!("{}/quotas", at_wildberries(shop).await?), quotas)
@@ -328,6 +356,52 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
         "suspend_enterprise" => Act::post(format!("/enterprises/{}/suspend", enterprise(shop, &name).await?), None),
         _ => return product_acts::example(shop, operation, name).await,
     }))
+}
+
+const SHEETS: &str = "/inventory/receipt-sheets";
+
+/// A receipt sheet on which nothing was counted.
+async fn sheet(shop: &Shop<'_>, number: &str) -> Result<String> {
+    let body = json!({ "warehouseId": shop.warehouse, "number": number, "lines": [] });
+    text(&shop.client.post(SHEETS, body).await?, "id")
+}
+
+fn counts(shop: &Shop<'_>) -> Value {
+    json!({ "lines": [{ "barcode": barcode(shop), "cell": "A-01", "quantity": 1 }] })
+}
+
+const TRANSFERS: &str = "/inventory/transfers";
+
+/// Another warehouse of the enterprise, with a cell.
+async fn transfer_target(shop: &Shop<'_>, name: &str) -> Result<String> {
+    let to = text(&shop.client.post("/warehouses", json!({ "name": name })).await?, "id")?;
+    let cells = json!({ "cells": [{ "code": "Б-01", "pickSequence": 1 }] });
+    shop.client.post(&format!("/warehouses/{to}/cells"), cells).await?;
+    Ok(to)
+}
+
+/// A planned transfer of one unit that is there.
+pub(crate) async fn transfer(shop: &Shop<'_>, name: &str) -> Result<String> {
+    let to = transfer_target(shop, name).await?;
+    shop.receive(9, 1, 1).await?;
+    planned(shop, (&shop.warehouse, &to), name).await
+}
+
+async fn planned(shop: &Shop<'_>, (from, to): (&str, &str), name: &str) -> Result<String> {
+    let line = json!({ "barcode": barcode(shop), "quantity": 1 });
+    let body = json!({ "fromWarehouseId": from, "toWarehouseId": to, "number": name, "lines": [line] });
+    text(&shop.client.post(TRANSFERS, body).await?, "id")
+}
+
+/// One that is on its way to the shop's warehouse.
+async fn sent(shop: &Shop<'_>, name: &str) -> Result<String> {
+    let from = transfer_target(shop, name).await?;
+    let line = json!({ "barcode": barcode(shop), "cell": "Б-01", "quantity": 1 });
+    let came = json!({ "warehouseId": from, "number": name, "lines": [line] });
+    shop.client.post("/inventory/receipts", came).await?;
+    let id = planned(shop, (&from, &shop.warehouse), name).await?;
+    shop.client.post(&format!("{TRANSFERS}/{id}/send"), json!({})).await?;
+    Ok(id)
 }
 
 /// A barcode of the product whose stock examples change.

@@ -5,7 +5,7 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use shared::db::Db;
-use shared::ids::{CellId, GoodsReceiptId, OrderId, ProductId, StockDocumentId, WarehouseId};
+use shared::ids::{CellId, GoodsReceiptId, OrderId, ProductId, StockDocumentId, TransferId, WarehouseId};
 use shared::inventory::{self, BalanceFilter, EntryFilter, EntryKind, Grouping, HeldFilter, Span};
 
 use super::super::{Export, ExportFormat, export};
@@ -99,6 +99,9 @@ impl Api {
         /// By this document.
         #[oai(name = "documentId")]
         document_id: Query<Option<StockDocumentId>>,
+        /// By this transfer.
+        #[oai(name = "transferId")]
+        transfer_id: Query<Option<TransferId>>,
         /// Written for this reason.
         kind: Query<Option<EntryKind>>,
         /// By this one: `user:<id>`, `key:<id>` or `job:<kind>`.
@@ -116,6 +119,7 @@ impl Api {
             order_id: order_id.0,
             receipt_id: receipt_id.0,
             document_id: document_id.0,
+            transfer_id: transfer_id.0,
             kind: kind.0,
             actor: who.0,
             from: from.0,

@@ -45,8 +45,14 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             let cell = json!({ "code": name, "pickSequence": 100, "zoneId": zone(shop).await? });
             vec![post(format!("/warehouses/{}/cells", shop.warehouse), json!({ "cells": [cell] }))]
         }
-        "adjust_stock" | "hold_stock" | "move_stock" | "reserve_stock" | "write_off_stock" => {
+        "adjust_stock" | "close_transfer" | "count_receipt" | "hold_stock" | "move_stock" | "plan_transfer"
+        | "receive_transfer" | "reserve_stock" | "write_off_stock" => {
             vec![by_product(shop, operation).await?]
+        }
+        "open_receipt_sheet" => {
+            let line = json!({ "productId": shop.products[9]["id"], "quantity": 1 });
+            let body = json!({ "warehouseId": shop.warehouse, "number": name, "lines": [line] });
+            vec![post("/inventory/receipt-sheets", body)]
         }
         "begin_second_factor" => vec![post("/auth/second-factor", None)],
         "change_cell" => {
@@ -158,6 +164,10 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             shop.client.post(&path, json!({ "cells": [cell] })).await?;
             vec![post(format!("{path}/labels"), json!({ "printerId": shop.printer, "zoneId": zone }))]
         }
+        "suggest_put_away" => {
+            let product = text(&shop.products[9], "id")?;
+            vec![act(Method::GET, format!("/warehouses/{}/put-away?productId={product}", shop.warehouse), None)]
+        }
         "refresh" => {
             let login = json!({ "email": somebody(shop).await?.email, "password": PASSWORD });
             let opened = shop.client.with_token(None).post("/auth/login", login).await?;
@@ -190,7 +200,9 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
 /// The example whose first line names its product instead of a barcode.
 async fn by_product(shop: &Shop<'_>, operation: &str) -> Result<Act> {
     let mut act = example(shop, operation).await?.context("an example")?;
-    let line = act.body.as_mut().and_then(|body| body["lines"][0].as_object_mut()).context("a line")?;
+    let body = act.body.as_mut().context("a body")?;
+    let lines = if body["missing"].is_null() { "lines" } else { "missing" };
+    let line = body[lines][0].as_object_mut().context("a line")?;
     line.remove("barcode");
     line.insert("productId".to_owned(), shop.products[9]["id"].clone());
     Ok(act)

@@ -12,13 +12,24 @@ use wildberries::TokenSpec;
 use super::callers::{Caller, KEY, Rights, Standing, of_home, unknown};
 use super::catalogue::{Catalogue, Kind};
 use super::document::{Operation, Position, SAMPLE};
-use crate::acts::publication;
+use crate::acts::{publication, transfer};
 use crate::people::enterprise_of;
 use crate::{Person, Reach, Shop, TestApp};
 
 /// What lies in a warehouse, and so is out of reach for whoever reaches another one only.
-const IN_A_WAREHOUSE: [&str; 8] =
-    ["cells", "orders", "print_items", "print_jobs", "requests", "supplies", "warehouses", "zones"];
+const IN_A_WAREHOUSE: [&str; 11] = [
+    "cells",
+    "orders",
+    "print_items",
+    "print_jobs",
+    "receipt_sheet_lines",
+    "receipt_sheets",
+    "requests",
+    "supplies",
+    "transfers",
+    "warehouses",
+    "zones",
+];
 
 /// Everything that is asked for, and everybody who asks.
 pub struct World<'a> {
@@ -54,6 +65,11 @@ pub struct World<'a> {
 async fn furnish(shop: &Shop<'_>) -> Result<()> {
     let zone = json!({ "name": "Хранение", "purpose": "storage" });
     shop.client.post(&format!("/warehouses/{}/zones", shop.warehouse), zone).await?;
+    let name = format!("{}", shared::ids::JobId::new());
+    let line = json!({ "barcode": shop.products[9]["barcodes"][0], "quantity": 1 });
+    let sheet = json!({ "warehouseId": shop.warehouse, "number": name, "lines": [line] });
+    shop.client.post("/inventory/receipt-sheets", sheet).await?;
+    transfer(shop, &name).await?;
     let (request, _) = shop.picked(1).await?;
     shop.supply(&request).await?;
     shop.print(&request).await?;

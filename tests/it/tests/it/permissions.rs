@@ -57,6 +57,16 @@ fn every_operation_says_what_it_needs_and_those_that_need_nothing_need_no_token(
 fn bodies_of_stock(warehouse: &str) -> BTreeMap<&'static str, Value> {
     let lines = |lines: Value| json!({ "warehouseId": warehouse, "lines": lines });
     BTreeMap::from([
+        ("open_receipt_sheet", json!({ "warehouseId": warehouse, "number": "Л-1", "lines": [] })),
+        ("count_receipt", json!({ "lines": [{ "barcode": "0", "cell": "A-01", "quantity": 1 }] })),
+        ("post_receipt_sheet", json!({ "discrepancies": [] })),
+        (
+            "plan_transfer",
+            json!({ "fromWarehouseId": warehouse, "toWarehouseId": warehouse, "number": "П-1",
+                    "lines": [{ "barcode": "0", "quantity": 1 }] }),
+        ),
+        ("receive_transfer", json!({ "lines": [{ "barcode": "0", "cell": "A-01", "quantity": 1 }] })),
+        ("close_transfer", json!({ "missing": [{ "barcode": "0", "quantity": 1, "reason": "lost" }] })),
         ("move_stock", lines(json!([{ "barcode": "0", "from": "A-01", "to": "A-02", "quantity": 1 }]))),
         ("adjust_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "change": 1, "reason": "found" }]))),
         ("write_off_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "quantity": 1, "reason": "lost" }]))),
@@ -112,12 +122,13 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
             _ => NOBODY,
         };
         let query = match id {
-            "get_product_by_barcode" => "?code=0046",
-            "list_shipping_points" => "?date=2030-01-01&city=Москва",
-            _ => "",
+            "get_product_by_barcode" => "?code=0046".to_owned(),
+            "list_shipping_points" => "?date=2030-01-01&city=Москва".to_owned(),
+            "suggest_put_away" => format!("?productId={NOBODY}"),
+            _ => String::new(),
         };
         let path = path.replace("{id}", first).replace("{item_id}", &item).replace("{key_id}", &key);
-        path.replace("{wb_warehouse_id}", &wb_warehouse.to_string()) + query
+        path.replace("{wb_warehouse_id}", &wb_warehouse.to_string()) + &query
     };
     let grants = json!([{ "role": "viewer", "reach": "own" }]);
     let role = json!({ "name": "Новая", "permissions": ["orders:read"] });

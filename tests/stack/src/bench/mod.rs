@@ -55,17 +55,19 @@ pub enum Figures {
     Recognition,
     /// The catalogue at 200,000 products
     Catalogue,
+    /// A reservation against the bare update
+    Reserve,
 }
 
-/// What stands in one process beside the bare handlers: a benchmark of the suite with this name. Its last line is the figure.
-async fn beside(
+/// A benchmark of the suite, because both sides of the figure stand in one process; its last line is what was reached.
+async fn of_suite(
+    name: &str,
+    durability: Durability,
+    (what, promise): (&'static str, &'static str),
     broken: &mut Vec<&'static str>,
     steps: &mut Steps,
-    name: &str,
-    what: &'static str,
-    promise: &'static str,
 ) -> anyhow::Result<()> {
-    let servers = Servers::start_with(ServerOptions { private: true, ..ServerOptions::new(Durability::Fast) }, |_| ());
+    let servers = Servers::start_with(ServerOptions { private: true, ..ServerOptions::new(durability) }, |_| ());
     let servers = steps.step("Start Postgres and Redis", servers).await?;
     let bench = crate::programs::cargo(&["bench", "--quiet", "--package", "it", "--bench", name])?;
     let mut bench = crate::suite::with_servers(bench, &servers);
@@ -76,7 +78,7 @@ async fn beside(
         ensure!(!said.is_empty(), "it did not run: {complained}");
         anyhow::Ok((measured.status.success(), said))
     };
-    let (held, said) = steps.step(&format!("Measure {name} beside bare handlers"), measuring).await?;
+    let (held, said) = steps.step(&format!("The benchmark {name}"), measuring).await?;
     let reached = said.lines().last().unwrap_or_default().trim().to_owned();
     tell(steps, broken, &Figure { what, promise, reached, held });
     servers.stop().await
@@ -138,11 +140,15 @@ pub async fn run(short: bool, only: &[Figures], steps: &mut Steps) -> anyhow::Re
         audit(&mut broken, steps).await?;
     }
     if wanted(Figures::Recognition) {
-        let what = "session check and row security, against the same handler without";
-        beside(&mut broken, steps, "recognition", what, "≥ 0.70 of the rate").await?;
+        let what = ("session check and row security, against the same handler without", "≥ 0.70 of the rate");
+        of_suite("recognition", Durability::Fast, what, &mut broken, steps).await?;
     }
     if wanted(Figures::Catalogue) {
         catalogue::run(&mut broken, steps).await?;
+    }
+    if wanted(Figures::Reserve) {
+        let what = ("reserve and release, against the bare UPDATE … WHERE pair on the same rows", "≥ 0.50 of the rate");
+        of_suite("reserve", Durability::Durable, what, &mut broken, steps).await?;
     }
     if wanted(Figures::Door) {
         door::run(&mut broken, steps).await?;

@@ -40,7 +40,7 @@ pub(super) async fn run(broken: &mut Vec<&'static str>, steps: &mut Steps) -> Re
     stack.down().await?;
     let what = "GET /products?limit=50 of 200,000 products, against bare handlers with the same SQL";
     let promise = "≥ 0.85 of a transaction, ≥ 0.65 of a pooled connection";
-    super::beside(broken, steps, "catalogue", what, promise).await
+    super::of_suite("catalogue", crate::Durability::Fast, (what, promise), broken, steps).await
 }
 
 /// Names as shops have them: no two alike, and their words in many.

@@ -1,6 +1,7 @@
 //! The race: two hundred want one unit each of fifty, over three processes, and some change their minds. Never more than
 //! fifty have one; when they ask on, exactly fifty do. In some rounds buyers at Wildberries want the same units.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use wildberries::OrderSpec;
 
 use super::World;
-use crate::client::text;
+use crate::client::{Answer, text};
 use crate::{Client, wait};
 
 /// Who want a unit at once.
@@ -22,16 +23,20 @@ pub(super) const UNITS: i64 = 50;
 /// In every so manieth round buyers order, too.
 const BUYERS_EVERY: u64 = 10;
 const BUYERS: usize = 20;
+/// Who is told for so long that the database is busy has found a fault.
+const PATIENCE: Duration = Duration::from_mins(1);
 const RESERVATIONS: &str = "/inventory/reservations";
 
 /// What the rounds met.
 pub(super) struct Met {
     pub p99: Duration,
     pub cancelled: u64,
+    /// How often somebody was asked to come again.
+    pub turned_away: u64,
 }
 
 pub(super) async fn run(world: &World, rounds: u64, seed: u64) -> anyhow::Result<Met> {
-    let (mut took, mut cancelled) = (Vec::new(), 0);
+    let (mut took, mut cancelled, turned_away) = (Vec::new(), 0, AtomicU64::new(0));
     for round in 0..rounds {
         let number = usize::try_from(round).context("a round")? % world.products.len();
         let one = Round {
@@ -39,6 +44,7 @@ pub(super) async fn run(world: &World, rounds: u64, seed: u64) -> anyhow::Result
             product: &world.products[number].0,
             size: world.products[number].1,
             seed: seed ^ (round << 20),
+            turned_away: &turned_away,
         };
         let with_buyers = round % BUYERS_EVERY == BUYERS_EVERY - 1;
         let (times, changed) = one.run(with_buyers).await.with_context(|| format!("round {round}"))?;
@@ -47,7 +53,7 @@ pub(super) async fn run(world: &World, rounds: u64, seed: u64) -> anyhow::Result
     }
     took.sort_unstable();
     let p99 = took[(took.len() * 99).div_ceil(100).saturating_sub(1)];
-    Ok(Met { p99, cancelled })
+    Ok(Met { p99, cancelled, turned_away: turned_away.into_inner() })
 }
 
 struct Round<'a> {
@@ -55,6 +61,7 @@ struct Round<'a> {
     product: &'a str,
     size: i64,
     seed: u64,
+    turned_away: &'a AtomicU64,
 }
 
 /// On hand, and what of it is kept.
@@ -82,10 +89,10 @@ impl Round<'_> {
         let now = self.stock().await?;
         ensure!(now.kept - before.kept <= UNITS, "{} of {UNITS} units are held", now.kept - before.kept);
         // Whoever changed their mind left units: they are asked for until they are gone, and not once more.
-        let asking = (WANTING..WANTING + WANTING / 2)
-            .map(|number| self.client(number).outcome(Method::POST, RESERVATIONS, Some(self.one())));
-        for (status, code) in try_join_all(asking).await? {
-            ensure!(status == 200 || code == "not_enough_stock", "asked on and was answered {status} {code}");
+        let asking = (WANTING..WANTING + WANTING / 2).map(|number| self.insist(number, RESERVATIONS, self.one()));
+        for answer in try_join_all(asking).await? {
+            let expected = answer.status.is_success() || answer.code() == "not_enough_stock";
+            ensure!(expected, "asked on and was answered {} {}", answer.status, answer.body);
         }
         let end = self.stock().await?;
         ensure!(
@@ -116,7 +123,7 @@ impl Round<'_> {
     async fn want(&self, number: u64) -> anyhow::Result<Outcome> {
         let mut chance = StdRng::seed_from_u64(self.seed ^ number);
         let begin = Instant::now();
-        let answer = self.client(number).ask(Method::POST, RESERVATIONS, Some(self.one())).await?;
+        let answer = self.insist(number, RESERVATIONS, self.one()).await?;
         let took = begin.elapsed();
         if answer.code() == "not_enough_stock" {
             return Ok(Outcome { took, kept: None, cancelled: false });
@@ -129,8 +136,25 @@ impl Round<'_> {
             return Ok(Outcome { took, kept: Some(id), cancelled: false });
         }
         let body = json!({ "warehouseId": self.world.warehouse, "ids": [id] });
-        self.client(number + 1).post("/inventory/reservations/release", body).await?;
+        let answer = self.insist(number + 1, "/inventory/reservations/release", body).await?;
+        ensure!(answer.status.is_success(), "released and was answered {} {}", answer.status, answer.body);
         Ok(Outcome { took, kept: None, cancelled: true })
+    }
+
+    /// Asks again where no connection to the database was free in time, as the answer says: nothing was begun, and the wait
+    /// counts.
+    async fn insist(&self, number: u64, path: &str, body: Value) -> anyhow::Result<Answer> {
+        let begin = Instant::now();
+        loop {
+            let answer = self.client(number).ask(Method::POST, path, Some(body.clone())).await?;
+            let is_busy = ["database_unavailable", "unavailable"].contains(&answer.code());
+            if !is_busy || begin.elapsed() > PATIENCE {
+                return Ok(answer);
+            }
+            let after = answer.headers.get("retry-after").and_then(|after| after.to_str().ok()?.parse().ok());
+            self.turned_away.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(after.context("a 503 without Retry-After")?)).await;
+        }
     }
 
     async fn stock(&self) -> anyhow::Result<Stock> {
