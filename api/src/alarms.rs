@@ -29,8 +29,8 @@ pub struct Alarm {
     pub title_ru: String,
     /// The facts of the case.
     pub detail: String,
-    /// About which seller account.
-    pub account_id: AccountId,
+    /// About which seller account, if it is about one.
+    pub account_id: Option<AccountId>,
     /// When it was noticed.
     pub raised_at: DateTime<Utc>,
     /// When its cause was gone, for example because the token was replaced.

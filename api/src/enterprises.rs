@@ -9,7 +9,8 @@ use shared::Error;
 use shared::access::{Recognised, Role};
 use shared::db::Db;
 use shared::enterprises::{
-    self, Change, EnterpriseFilter, EnterpriseStatus, Language, NewEnterprise, SecondFactorDuty, TaxNumber, TimeZone,
+    self, Change, EnterpriseFilter, EnterpriseStatus, Language, NewEnterprise, ReservationStrategy, SecondFactorDuty,
+    TaxNumber, TimeZone,
 };
 use shared::ids::EnterpriseId;
 use shared::page::PageQuery;
@@ -38,19 +39,50 @@ pub struct EnterpriseSettings {
     pub label_height_mm: i32,
     /// Who must use a second factor to sign in; absent: as the installation is configured.
     pub require_second_factor: Option<SecondFactorDuty>,
+    /// Out of which cells and lots orders are served, where there is a choice; `first_expired` if absent.
+    pub reservation_strategy: Option<ReservationStrategy>,
+    /// A rise of published stock by more than this share of it waits for a second person, in percent from 0 to 1000; 0: none
+    /// waits.
+    #[oai(default = "brake_percent", validator(minimum(value = "0"), maximum(value = "1000")))]
+    pub publishing_brake_percent: i32,
+    /// A rise by no more than so many units never waits, from 0 to 1000000.
+    #[oai(default = "brake_units", validator(minimum(value = "0"), maximum(value = "1000000")))]
+    pub publishing_brake_units: i32,
+}
+
+const fn brake_percent() -> i32 {
+    enterprises::Settings::BRAKE_PERCENT
+}
+
+const fn brake_units() -> i32 {
+    enterprises::Settings::BRAKE_UNITS
 }
 
 impl From<enterprises::Settings> for EnterpriseSettings {
     fn from(settings: enterprises::Settings) -> Self {
-        let enterprises::Settings { language, label_width_mm, label_height_mm, require_second_factor } = settings;
-        Self { language, label_width_mm, label_height_mm, require_second_factor }
+        Self {
+            language: settings.language,
+            label_width_mm: settings.label_width_mm,
+            label_height_mm: settings.label_height_mm,
+            require_second_factor: settings.require_second_factor,
+            reservation_strategy: Some(settings.reservation_strategy),
+            publishing_brake_percent: settings.publishing_brake_percent,
+            publishing_brake_units: settings.publishing_brake_units,
+        }
     }
 }
 
 impl From<EnterpriseSettings> for enterprises::Settings {
     fn from(settings: EnterpriseSettings) -> Self {
-        let EnterpriseSettings { language, label_width_mm, label_height_mm, require_second_factor } = settings;
-        Self { language, label_width_mm, label_height_mm, require_second_factor }
+        Self {
+            language: settings.language,
+            label_width_mm: settings.label_width_mm,
+            label_height_mm: settings.label_height_mm,
+            require_second_factor: settings.require_second_factor,
+            reservation_strategy: settings.reservation_strategy.unwrap_or(ReservationStrategy::FirstExpired),
+            publishing_brake_percent: settings.publishing_brake_percent,
+            publishing_brake_units: settings.publishing_brake_units,
+        }
     }
 }
 

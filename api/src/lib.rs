@@ -28,6 +28,7 @@ pub mod passwords;
 pub mod printing;
 pub mod problem;
 pub mod products;
+pub mod publishing;
 pub mod requests;
 pub mod roles;
 pub mod routes;
@@ -73,11 +74,11 @@ type Nouns = (
     auth::Apis,
     (enterprises::Api, api_keys::Api),
     (users::Api, roles::Api),
-    wildberries::Api,
+    (wildberries::Api, publishing::Api),
     sync::Api,
     warehouses::Apis,
     products::Apis,
-    inventory::Api,
+    (inventory::Api, inventory::acts::Api, inventory::answers::Api, inventory::held::Api, inventory::proof::Api),
     orders::Api,
     requests::Api,
     supplies::Api,
@@ -92,11 +93,11 @@ const NOUNS: Nouns = (
     auth::APIS,
     (enterprises::Api, api_keys::Api),
     (users::Api, roles::Api),
-    wildberries::Api,
+    (wildberries::Api, publishing::Api),
     sync::Api,
     warehouses::APIS,
     products::APIS,
-    inventory::Api,
+    (inventory::Api, inventory::acts::Api, inventory::answers::Api, inventory::held::Api, inventory::proof::Api),
     orders::Api,
     requests::Api,
     supplies::Api,

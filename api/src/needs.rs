@@ -23,10 +23,10 @@ use shared::{Error, Result};
 
 use Needs::{Everywhere, Member, Person, Public, SignedIn, System};
 use Permission::{
-    AcknowledgeAlarms, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageProducts,
-    ManageRequests, ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, PrintLabels,
-    ReadAlarms, ReadAudit, ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock, ReadWildberries,
-    ReceiveGoods, WorkRequests,
+    AcknowledgeAlarms, AdjustStock, HoldStock, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageProducts,
+    ManageRequests, ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, MoveStock,
+    PrintLabels, ReadAlarms, ReadAudit, ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock,
+    ReadWildberries, ReceiveGoods, ReserveStock, WorkRequests,
 };
 
 /// What an operation asks of who calls it.
@@ -123,6 +123,18 @@ table! {
     "list_wildberries_warehouses": one(&[ReadWildberries]);
     "link_warehouse": one(&[ManageWildberries]);
     "unlink_warehouse": one(&[ManageWildberries]);
+    "get_publishing_rule": one(&[ReadWildberries]);
+    "set_publishing_rule": one(&[ManageWildberries]);
+    "set_publishing_quotas": one(&[ManageWildberries]);
+    "list_publishable": one(&[ReadWildberries]);
+    "state_publishable": one(&[ManageWildberries]);
+    "list_stated": one(&[ReadWildberries]);
+    "freeze_publishing": one(&[ManageWildberries]);
+    "thaw_publishing": one(&[ManageWildberries]);
+    "list_publications": one(&[ReadWildberries]);
+    "list_publication_lines": one(&[ReadWildberries]);
+    "approve_publication": one(&[ManageWildberries]);
+    "reject_publication": one(&[ManageWildberries]);
     "list_sync_runs": one(&[ReadWildberries]);
     "start_sync": one(&[ManageWildberries]);
     "get_sync_run": one(&[ReadWildberries]);
@@ -176,7 +188,20 @@ table! {
     "list_balances": one(&[ReadStock]);
     "list_stock_entries": one(&[ReadStock]);
     "check_consistency": one(&[ReadStock]);
+    "list_past_balances": one(&[ReadStock]);
+    "list_stock_changes": one(&[ReadStock]);
+    "list_turnover": one(&[ReadStock]);
+    "list_slow_movers": one(&[ReadStock]);
     "post_goods_receipt": one(&[ReceiveGoods]);
+    "move_stock": one(&[MoveStock]);
+    "adjust_stock": one(&[AdjustStock]);
+    "write_off_stock": one(&[AdjustStock]);
+    "list_holds": one(&[ReadStock]);
+    "hold_stock": one(&[HoldStock]);
+    "release_holds": one(&[HoldStock]);
+    "list_reservations": one(&[ReadStock]);
+    "reserve_stock": one(&[ReserveStock]);
+    "release_reservations": one(&[ReserveStock]);
     "list_orders": one(&[ReadOrders]);
     "get_order": one(&[ReadOrders]);
     "get_order_history": one(&[ReadOrders]);
@@ -215,6 +240,15 @@ table! {
     "export_products": one(&[ReadStock]);
     "export_balances": one(&[ReadStock]);
     "export_stock_entries": one(&[ReadStock]);
+    "export_past_balances": one(&[ReadStock]);
+    "export_turnover": one(&[ReadStock]);
+    "export_slow_movers": one(&[ReadStock]);
+    "export_holds": one(&[ReadStock]);
+    "export_reservations": one(&[ReadStock]);
+    "export_publishable": one(&[ReadWildberries]);
+    "export_stated": one(&[ReadWildberries]);
+    "export_publications": one(&[ReadWildberries]);
+    "export_publication_lines": one(&[ReadWildberries]);
     "export_orders": one(&[ReadOrders]);
     "export_cells": one(&[ReadStock]);
     "export_requests": one(&[ReadRequests]);

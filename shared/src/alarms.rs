@@ -20,6 +20,8 @@ use crate::{Error, Result};
 pub enum AlarmKind {
     /// Another enterprise of this installation follows the same seller.
     SellerShared,
+    /// A balance is not what its entries and reservations say.
+    StockDifference,
     /// The token's 180 days are over.
     TokenExpired,
     /// They will be soon: raised 30, 14, 7, 3 and 1 days before.
@@ -30,12 +32,14 @@ pub enum AlarmKind {
 
 impl AlarmKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::SellerShared, Self::TokenExpired, Self::TokenExpiring, Self::TokenRefused];
+    pub const ALL: [Self; 5] =
+        [Self::SellerShared, Self::StockDifference, Self::TokenExpired, Self::TokenExpiring, Self::TokenRefused];
 
     /// One English sentence without the facts of the case.
     pub fn title(self) -> &'static str {
         match self {
             Self::SellerShared => "The same seller is connected elsewhere in this installation, too",
+            Self::StockDifference => "A stock balance is not what its entries and reservations say",
             Self::TokenExpired => "A Wildberries token has expired",
             Self::TokenExpiring => "A Wildberries token expires soon",
             Self::TokenRefused => "Wildberries does not accept a token any more",
@@ -46,6 +50,7 @@ impl AlarmKind {
     pub fn title_ru(self) -> &'static str {
         match self {
             Self::SellerShared => "Этот же продавец подключён в системе ещё раз",
+            Self::StockDifference => "Остаток не сходится с проводками и резервами",
             Self::TokenExpired => "Срок действия токена Wildberries истёк",
             Self::TokenExpiring => "Срок действия токена Wildberries скоро истечёт",
             Self::TokenRefused => "Wildberries больше не принимает токен",
@@ -61,8 +66,8 @@ pub struct Alarm {
     pub id: AlarmId,
     /// What it is about.
     pub kind: AlarmKind,
-    /// About which seller account.
-    pub account_id: AccountId,
+    /// About which seller account, if it is about one.
+    pub account_id: Option<AccountId>,
     /// The facts of the case.
     pub detail: String,
     /// When it was noticed.
@@ -139,10 +144,11 @@ pub async fn acknowledge(tx: &mut EnterpriseTx, id: AlarmId) -> Result<Alarm> {
 pub(crate) async fn raise(
     tx: &mut EnterpriseTx,
     kind: AlarmKind,
-    account_id: AccountId,
+    account_id: impl Into<Option<AccountId>> + Send,
     occasion: &str,
     detail: &str,
 ) -> Result<bool> {
+    let account_id = account_id.into();
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
     let raised = sqlx::query!(
         "INSERT INTO alarms (enterprise_id, id, kind, account_id, occasion, detail, raised_at)
@@ -160,9 +166,38 @@ pub(crate) async fn raise(
     .await?;
     let new = raised.rows_affected() == 1;
     if new {
-        tracing::warn!(enterprise.id = %enterprise_id, account.id = %account_id, "Raised an alarm: {}", kind.title());
+        let account = account_id.map(tracing::field::display);
+        tracing::warn!(enterprise.id = %enterprise_id, account.id = account, "Raised an alarm: {}", kind.title());
     }
     Ok(new)
+}
+
+/// Raises an alarm that is about no account, unless one of its kind is open that nobody has seen.
+pub(crate) async fn raise_unless_open(
+    tx: &mut EnterpriseTx,
+    kind: AlarmKind,
+    occasion: &str,
+    detail: &str,
+) -> Result<()> {
+    let open = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM alarms WHERE kind = $1 AND ended_at IS NULL AND acknowledged_at IS NULL) AS "open!""#,
+        kind as AlarmKind,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    if !open {
+        raise(tx, kind, None, occasion, detail).await?;
+    }
+    Ok(())
+}
+
+/// The cause of every alarm of the kind is gone.
+pub(crate) async fn end(tx: &mut EnterpriseTx, kind: AlarmKind) -> Result<()> {
+    let now = tx.now().await?;
+    sqlx::query!("UPDATE alarms SET ended_at = $2 WHERE kind = $1 AND ended_at IS NULL", kind as AlarmKind, now,)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
 }
 
 /// The token of the account was replaced: the cause of its alarms is gone.

@@ -30,6 +30,9 @@ pub enum Error {
         /// What would have been allowed, where the rule is about states.
         allowed: Vec<String>,
     },
+    /// Rules said no to rows of a batch that is done whole or not at all: 409 with the first one's code, and every row.
+    #[error("{} rows are refused", .0.len())]
+    RowsRefused(Vec<RowRefused>),
     /// The request makes no sense: 422 with the field.
     #[error("{field}: {why}")]
     Invalid {
@@ -87,6 +90,17 @@ pub enum Error {
     Database(#[from] sqlx::Error),
 }
 
+/// A row of a batch that was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowRefused {
+    /// Its place in the request, from 0.
+    pub row: usize,
+    /// Which rule.
+    pub refusal: Refusal,
+    /// The facts.
+    pub detail: String,
+}
+
 impl Error {
     /// A rule said no, in these words.
     pub fn refused(refusal: Refusal, detail: impl Into<String>) -> Self {
@@ -110,6 +124,7 @@ impl Error {
             Self::Database(error) => database_error_is_passing(error),
             Self::NotFound(_)
             | Self::Refused { .. }
+            | Self::RowsRefused(_)
             | Self::Invalid { .. }
             | Self::Unauthenticated(_)
             | Self::Forbidden(_)
@@ -207,18 +222,23 @@ refusals! {
     CellInUse = "cell_in_use", "The cell is still in use", "Ячейка ещё используется";
     CellMixing = "cell_mixing", "This may not lie together in the cell", "Вместе в этой ячейке это лежать не может";
     CellNotScanned = "cell_not_scanned", "Scan a cell before an item", "Сначала отсканируйте ячейку";
+    CellOfPacking = "cell_of_packing", "Only picked goods lie in cells for packing and shipping", "В ячейках упаковки и отгрузки лежит только собранный товар";
     CellUnknown = "cell_unknown", "The warehouse has no such cell", "На складе нет такой ячейки";
     ComponentNotStored = "component_not_stored", "A bundle is made of products that are stored themselves", "Комплект состоит только из товаров, которые хранятся сами";
     EmailTaken = "email_taken", "A person with this e-mail already exists", "Пользователь с такой почтой уже есть";
     EnterpriseAdministered = "enterprise_administered", "The enterprise has an administrator already", "В предприятии уже есть администратор";
     FourEyes = "four_eyes", "Somebody else has to approve this", "Это должен подтвердить другой человек";
     GoodsReceiptNumberTaken = "goods_receipt_number_taken", "A goods receipt with this number is already posted", "Приёмка с таким номером уже проведена";
+    HoldEnded = "hold_ended", "The hold is already released", "Блокировка уже снята";
+    HoldUnknown = "hold_unknown", "The warehouse has no such hold", "На складе нет такой блокировки";
     ImportHasWrongRows = "import_has_wrong_rows", "Some rows of the import are wrong", "В импорте есть строки с ошибками";
     ImportTransition = "import_transition", "The import cannot go to this step from where it is", "Из текущего состояния импорт не может перейти к этому шагу";
     InvitationOutdated = "invitation_outdated", "What the invitation grants cannot be given any more", "То, что обещает приглашение, уже нельзя выдать";
     JobNotCancellable = "job_not_cancellable", "The job can no longer be cancelled", "Задание уже нельзя отменить";
     KeptByWildberries = "kept_by_wildberries", "This comes from Wildberries and is changed there", "Это приходит из Wildberries и меняется там";
     LastAdministrator = "last_administrator", "The enterprise must keep an administrator", "В предприятии должен остаться администратор";
+    LotExpiryDiffers = "lot_expiry_differs", "The lot has another last day of sale", "У этой партии другой срок годности";
+    LotUnknown = "lot_unknown", "The product has no such lot", "У товара нет такой партии";
     NotEnoughStock = "not_enough_stock", "There is not enough stock", "Недостаточно остатка";
     OrderAlreadyInRequest = "order_already_in_request", "The order is already being picked", "Заказ уже в сборке";
     OrderCancelled = "order_cancelled", "The order is cancelled: stop", "Заказ отменён: остановитесь";
@@ -234,11 +254,18 @@ refusals! {
     PrinterNameTaken = "printer_name_taken", "A printer with this name already exists", "Принтер с таким именем уже есть";
     ProductArchived = "product_archived", "The product is archived", "Товар в архиве";
     ProductInUse = "product_in_use", "Something still uses the product", "Товар ещё используется";
+    ProductUnknown = "product_unknown", "There is no such product", "Такого товара нет";
+    PublicationDecided = "publication_decided", "The publication is not waiting any more", "По этой публикации уже есть решение";
+    PublishingFrozen = "publishing_frozen", "Publishing is frozen", "Публикация остатков остановлена";
     RequestHasOpenLines = "request_has_open_lines", "The request still has open lines", "В заявке есть незавершённые строки";
     RequestTransition = "request_transition", "The request cannot go to this status from where it is", "Из текущего статуса заявка не может перейти в этот";
+    ReservationEnded = "reservation_ended", "The reservation has already ended", "Резерв уже снят";
+    ReservationOfOrder = "reservation_of_order", "An order's reservation ends with the order", "Резерв заказа снимается вместе с заказом";
+    ReservationUnknown = "reservation_unknown", "The warehouse has no such reservation", "На складе нет такого резерва";
     RightsExceedOwn = "rights_exceed_own", "Nobody grants or takes what they lack", "Нельзя выдать или отнять права, которых нет у вас";
     RoleInUse = "role_in_use", "Somebody still has this role", "Эта роль ещё кому-то выдана";
     RoleNameTaken = "role_name_taken", "A role with this name already exists", "Роль с таким названием уже есть";
+    SameCell = "same_cell", "It already lies in this cell", "Товар уже лежит в этой ячейке";
     SecondFactorNotBegun = "second_factor_not_begun", "No second factor is being set up", "Второй фактор ещё не настраивается";
     SecondFactorOn = "second_factor_on", "The second factor is already on", "Второй фактор уже включён";
     SignInUsed = "sign_in_used", "This sign-in was already completed", "Этот вход уже завершён";

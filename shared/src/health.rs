@@ -9,6 +9,10 @@ use crate::db::PlatformTx;
 pub const EXPIRING_TOKENS: &str = "expiring_tokens";
 /// How many tokens Wildberries refused that were not replaced, as of the last hour.
 pub const REFUSED_TOKENS: &str = "refused_tokens";
+/// How many balances are not what their entries and reservations say, as of the last check.
+pub const STOCK_DIFFERENCES: &str = "stock_differences";
+/// Since when every balance of every enterprise has been recomputed, in seconds of Unix time; zero: not yet.
+pub const STOCK_PROVED_AT: &str = "stock_proved_at";
 
 /// Rewrites the one row of the probe: a read-only or full database fails here.
 pub async fn write_probe(tx: &mut PlatformTx) -> Result<()> {

@@ -41,6 +41,8 @@ ids! {
     CellId,
     /// A line of a history.
     HistoryId,
+    /// Goods that nobody may have for now.
+    HoldId,
     /// A tenant: nothing is shared between enterprises.
     EnterpriseId,
     /// A posted goods receipt.
@@ -53,6 +55,8 @@ ids! {
     KeyId,
     /// A letter to a person.
     LetterId,
+    /// Goods of one product that came together; the lot without a code has the product's id.
+    LotId,
     /// A line of a put-back request.
     MoveLineId,
     /// An assembly order.
@@ -69,9 +73,11 @@ ids! {
     ProductId,
     /// A file of products that is being imported.
     ProductImportId,
+    /// A rise of published stock that was too large for one person.
+    PublicationId,
     /// A unit of human work.
     RequestId,
-    /// Stock held for one order.
+    /// Stock held for one order, or by hand.
     ReservationId,
     /// A role of an enterprise's own.
     RoleId,
@@ -79,6 +85,10 @@ ids! {
     ScheduleId,
     /// A signed-in client.
     SessionId,
+    /// A balance that was not what its rows say.
+    StockDifferenceId,
+    /// What somebody did to stock by hand.
+    StockDocumentId,
     /// One line of the stock ledger.
     StockEntryId,
     /// What is handed over to Wildberries.

@@ -5,7 +5,7 @@
 //! `tests/it/tests/it/orders.rs` proves it, `migrations/*_orders_*.sql` holds its tables.
 //!
 //! Foundations know nothing of the nouns; `wildberries` knows ids, errors and `throttle` only; nouns use foundations and
-//! the nouns below them: `sync` → `supplies`, `orders`, `printing`, `requests` → `inventory` → `products`, `warehouses` →
+//! the nouns below them: `sync` → `supplies`, `orders`, `printing`, `requests` → `publishing`, `inventory` → `products`, `warehouses` →
 //! `api_keys` → `users`, `enterprises`. A noun writes its own tables and may read others. A contract test compares this list with
 //! the directory.
 
@@ -40,6 +40,7 @@ pub mod inventory;
 pub mod orders;
 pub mod printing;
 pub mod products;
+pub mod publishing;
 pub mod requests;
 pub mod supplies;
 pub mod sync;

@@ -51,12 +51,14 @@ impl PageQuery {
         let limit = usize::try_from(self.limit).expect("limit is checked");
         let more = items.len() > limit;
         items.truncate(limit);
-        let next = items
-            .last()
-            .filter(|_| more)
-            .map(|last| URL_SAFE_NO_PAD.encode(serde_json::to_vec(&key(last)).expect("keys are plain values")));
+        let next = items.last().filter(|_| more).map(|last| cursor(&key(last)));
         Page { items, next }
     }
+}
+
+/// A key as clients keep it.
+pub(crate) fn cursor(key: &impl Serialize) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).expect("keys are plain values"))
 }
 
 impl<T> Page<T> {

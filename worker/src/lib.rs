@@ -8,6 +8,7 @@ mod audit;
 pub mod ctx;
 pub mod health;
 pub mod idempotency;
+pub mod inventory;
 pub mod mail;
 pub mod presence;
 pub mod printing;
@@ -26,6 +27,7 @@ pub mod users;
 
 use shared::accounts::{TellOfSharedSeller, WatchTokens};
 use shared::audit::{MakePartitions, SealEntries};
+use shared::inventory::ProveStock;
 use shared::printing::RunLane;
 use shared::products::imports::{CheckImport, CommitImport, UndoImport};
 use shared::supplies::{DeliverSupply, PublishSupply, SetShipping};
@@ -48,6 +50,8 @@ pub fn registry() -> Registry {
         // Who did what.
         .job::<SealEntries>()
         .job::<MakePartitions>()
+        // What proves itself.
+        .job::<ProveStock>()
         // Seller accounts.
         .job::<WatchTokens>()
         .job::<TellOfSharedSeller>()

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use shared::accounts::WatchTokens;
 use shared::audit::{MakePartitions, SealEntries};
 use shared::db::Db;
+use shared::inventory::ProveStock;
 use shared::jobs::{Job, JobRow, Queue, lease};
 use shared::telemetry::chain;
 use shared::{Result, schedules};
@@ -29,6 +30,7 @@ const WATCH_TOKENS_EVERY: Duration = Duration::from_hours(1);
 const PRUNE_AT_ONCE: i64 = 1000;
 /// An audit entry is under its seal within ten seconds.
 const SEAL_EVERY: Duration = Duration::from_secs(5);
+const PROVE_EVERY: Duration = Duration::from_mins(1);
 
 /// Fires timers until it is stopped.
 pub async fn fire(db: Db, registry: Arc<Registry>, pulse: Pulse, stop: CancellationToken) {
@@ -77,6 +79,7 @@ pub async fn set_own(db: &Db) -> Result<()> {
     schedules::set_platform(&mut tx, &PruneAnswers {}, PRUNE_EVERY).await?;
     schedules::set_platform(&mut tx, &SealEntries {}, SEAL_EVERY).await?;
     schedules::set_platform(&mut tx, &MakePartitions {}, PRUNE_EVERY).await?;
+    schedules::set_platform(&mut tx, &ProveStock {}, PROVE_EVERY).await?;
     tx.commit().await
 }
 

@@ -17,6 +17,8 @@ pub type Probe = Result<Duration, &'static str>;
 const PATIENCE: Duration = Duration::from_secs(1);
 const READY_PATIENCE: Duration = Duration::from_millis(500);
 const WRITE_EVERY: Duration = Duration::from_mins(1);
+/// Everything is recomputed each night; one night may fail.
+const PROVED_WITHIN_HOURS: i64 = 49;
 
 /// A question and, once a minute, a write, on a fresh transaction.
 pub async fn database(db: &Db, written: &Mutex<Option<Instant>>) -> Probe {
@@ -83,7 +85,7 @@ pub async fn resources(db: &Db) -> Vec<Check> {
     checks
 }
 
-async fn ask_database(db: &Db) -> Result<[Check; 4]> {
+async fn ask_database(db: &Db) -> Result<[Check; 5]> {
     let mut tx: PlatformTx = db.platform().await?;
     let before = Utc::now();
     let theirs = health::database_time(&mut tx).await?;
@@ -92,11 +94,14 @@ async fn ask_database(db: &Db) -> Result<[Check; 4]> {
     let workers = health::workers_seen(&mut tx).await?;
     let expiring = health::measured(&mut tx, health::EXPIRING_TOKENS).await?;
     let refused = health::measured(&mut tx, health::REFUSED_TOKENS).await?;
+    let differences = health::measured(&mut tx, health::STOCK_DIFFERENCES).await?;
+    let proved_at = health::measured(&mut tx, health::STOCK_PROVED_AT).await?;
     tx.commit().await?;
     Ok([
         clock(theirs, ours),
         queues(&ages, theirs),
         tokens(expiring, refused),
+        stock(differences, proved_at, theirs),
         check("workers", if workers > 0 { Word::Ok } else { Word::Crit }, format!("{workers} seen")),
     ])
 }
@@ -118,6 +123,21 @@ fn queues(ages: &[QueueAge], now: DateTime<Utc>) -> Check {
 fn tokens(expiring: i64, refused: i64) -> Check {
     let state = if expiring + refused > 0 { Word::Warn } else { Word::Ok };
     check("tokens", state, format!("{expiring} expire within 7 days, {refused} refused"))
+}
+
+/// Over all enterprises: which balances they are is told to their owners, as alarms and by `GET /inventory/consistency`.
+fn stock(differences: i64, proved_at: i64, now: DateTime<Utc>) -> Check {
+    let hours = (now.timestamp() - proved_at) / 3600;
+    let (late, proved) = match proved_at {
+        0 => (false, "not recomputed as a whole yet".to_owned()),
+        _ => (hours > PROVED_WITHIN_HOURS, format!("all recomputed {hours} h ago")),
+    };
+    let state = match (differences, late) {
+        (1.., _) => Word::Crit,
+        (_, true) => Word::Warn,
+        (_, false) => Word::Ok,
+    };
+    check("stock", state, format!("{differences} balances differ from the ledger, {proved}"))
 }
 
 fn pool(db: &Db) -> Check {

@@ -15,6 +15,7 @@ use poem::{Body, Response};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
+use shared::error::RowRefused;
 use shared::{Error, telemetry};
 
 use crate::idempotency;
@@ -52,6 +53,26 @@ pub struct Problem {
     pub field: Option<String>,
     /// What would have been accepted.
     pub allowed: Option<Vec<String>>,
+    /// The rows of a batch that were refused, where it is done whole or not at all; nothing was done.
+    pub rows: Option<Vec<ProblemRow>>,
+}
+
+/// A row of a batch that was refused.
+#[derive(Clone, Debug, Object)]
+pub struct ProblemRow {
+    /// Its place in the request, from 0.
+    pub row: u32,
+    /// What to match in programs.
+    pub code: Code,
+    /// The facts of the case.
+    pub detail: String,
+}
+
+impl From<&RowRefused> for ProblemRow {
+    fn from(refused: &RowRefused) -> Self {
+        let row = u32::try_from(refused.row).unwrap_or(u32::MAX);
+        Self { row, code: refused.refusal.into(), detail: refused.detail.clone() }
+    }
 }
 
 /// Why a handler did not do what it was asked.
@@ -115,6 +136,7 @@ pub(crate) struct Told {
     detail: String,
     field: Option<String>,
     allowed: Vec<String>,
+    rows: Vec<ProblemRow>,
     retry_after: Option<Duration>,
     etag: Option<String>,
 }
@@ -129,6 +151,7 @@ impl Told {
             detail: detail.into(),
             field: None,
             allowed: Vec::new(),
+            rows: Vec::new(),
             retry_after: None,
             etag: None,
         }
@@ -156,6 +179,7 @@ impl Told {
                 title_ru: refusal.title_ru(),
                 ..Self::new(Kind::Invalid, detail.clone()).allowing(allowed.clone())
             },
+            Error::RowsRefused(rows) => Self::rows(rows),
             Error::Invalid { field, why } => Self::new(Kind::Invalid, format!("{field} {why}")).at(field),
             Error::Unauthenticated(why) => Self::new(Kind::Unauthenticated, *why),
             Error::Forbidden(permission) => Self::new(Kind::Forbidden, format!("permission {permission} is missing")),
@@ -200,12 +224,28 @@ impl Told {
         }
     }
 
+    fn rows(rows: &[RowRefused]) -> Self {
+        let Some(RowRefused { row, refusal, detail }) = rows.first() else { return Self::internal() };
+        let others = match rows.len() - 1 {
+            0 => String::new(),
+            others => format!(" (and {others} more)"),
+        };
+        Self {
+            status: StatusCode::CONFLICT,
+            code: (*refusal).into(),
+            title: refusal.title(),
+            title_ru: refusal.title_ru(),
+            rows: rows.iter().map(ProblemRow::from).collect(),
+            ..Self::new(Kind::Invalid, format!("line {}: {detail}{others}; nothing was done", row + 1))
+        }
+    }
+
     fn internal() -> Self {
         Self::new(Kind::Internal, "the request id names it in the log")
     }
 
     fn body(self, request_id: &str) -> String {
-        let Self { status, code, title, title_ru, detail, field, allowed, retry_after: _, etag: _ } = self;
+        let Self { status, code, title, title_ru, detail, field, allowed, rows, retry_after: _, etag: _ } = self;
         let problem = Problem {
             kind: format!("urn:wb-assistant:problem:{}", code.as_str()),
             title: title.to_owned(),
@@ -216,6 +256,7 @@ impl Told {
             request_id: request_id.to_owned(),
             field,
             allowed: Some(allowed).filter(|allowed| !allowed.is_empty()),
+            rows: Some(rows).filter(|rows| !rows.is_empty()),
         };
         problem.to_json().unwrap_or_default().to_string()
     }

@@ -139,6 +139,14 @@ permissions! {
     ManageProducts = "products:manage", Enterprise => [Administrator, Manager];
     /// Post goods receipts.
     ReceiveGoods = "stock:receive", Warehouses => [Administrator, Manager, Storekeeper];
+    /// Move goods from cell to cell.
+    MoveStock = "stock:move", Warehouses => [Administrator, Manager, Storekeeper];
+    /// Correct balances and write goods off.
+    AdjustStock = "stock:adjust", Warehouses => [Administrator, Manager, Storekeeper];
+    /// Put goods on hold and release them.
+    HoldStock = "stock:hold", Warehouses => [Administrator, Manager, Storekeeper];
+    /// Reserve goods by hand and release them.
+    ReserveStock = "stock:reserve", Warehouses => [Administrator, Manager, Storekeeper];
     /// See orders and supplies.
     ReadOrders = "orders:read", Own => [Administrator, Manager, Storekeeper, Picker, Viewer];
     /// See prices, costs and payouts wherever they stand.

@@ -74,6 +74,13 @@ actions! {
     ProductImportCommitted = "product_import.committed", "An import was told to write its rows", "Запущена запись импорта товаров";
     ProductImportCreated = "product_import.created", "A file of products was read", "Загружен файл товаров";
     ProductImportUndone = "product_import.undone", "An import was told to take its rows back", "Запущена отмена импорта товаров";
+    PublicationApproved = "publication.approved", "A large rise of published stock was approved", "Подтверждено крупное увеличение публикуемых остатков";
+    PublicationRejected = "publication.rejected", "A large rise of published stock was rejected", "Отклонено крупное увеличение публикуемых остатков";
+    PublishingFrozen = "publishing.frozen", "Publishing was frozen: zero for everything", "Публикация остановлена: все остатки равны нулю";
+    PublishingQuotasSet = "publishing.quotas_set", "Quotas of products were set", "Заданы квоты товаров";
+    PublishingRuleSet = "publishing.rule_set", "Safety and quota of a Wildberries warehouse were set", "Заданы страховой запас и квота склада Wildberries";
+    PublishingStated = "publishing.stated", "It was stated what is to be published", "Определены остатки для публикации";
+    PublishingThawed = "publishing.thawed", "Publishing goes on", "Публикация возобновлена";
     RequestAssigned = "request.assigned", "A request was given to somebody", "Заявка назначена исполнителю";
     RequestCreated = "request.created", "A request was made", "Создана заявка";
     RequestMoved = "request.moved", "A request went to another status", "Изменён статус заявки";
@@ -87,6 +94,12 @@ actions! {
     SessionOpened = "session.opened", "Somebody signed in", "Выполнен вход";
     SessionRefused = "session.refused", "Somebody did not get in", "Вход отклонён";
     SessionTokenReused = "session.token_reused", "A spent refresh token came again: the session is over", "Использованный токен обновления пришёл снова: сеанс завершён";
+    StockAdjusted = "stock.adjusted", "Balances were corrected", "Остатки исправлены";
+    StockHeld = "stock.held", "Goods were put on hold", "Товар заблокирован";
+    StockMoved = "stock.moved", "Goods were moved from cell to cell", "Товар перемещён между ячейками";
+    StockReleased = "stock.released", "Holds or reservations were released", "Сняты блокировки или резервы";
+    StockReserved = "stock.reserved", "Goods were reserved by hand", "Товар зарезервирован вручную";
+    StockWrittenOff = "stock.written_off", "Goods were written off", "Товар списан";
     SupplyCreated = "supply.created", "A supply was made", "Создана поставка";
     SupplyDelivered = "supply.delivered", "A supply was handed to delivery", "Поставка передана в доставку";
     SupplyPublished = "supply.published", "A supply was sent to Wildberries again", "Поставка повторно отправлена в Wildberries";

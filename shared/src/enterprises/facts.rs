@@ -100,6 +100,23 @@ pub enum SecondFactorDuty {
     Everybody,
 }
 
+/// Out of which cells and lots orders are served, where there is a choice. What has expired serves nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum ReservationStrategy {
+    /// What must be sold first, then along the walking path.
+    FirstExpired,
+    /// What came first: the older lot, then the cell that was filled earlier.
+    FirstIn,
+    /// Along the walking path.
+    PickSequence,
+    /// Out of as few cells as possible.
+    FewestCells,
+}
+
 /// What an enterprise may decide for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -112,15 +129,39 @@ pub struct Settings {
     pub label_height_mm: i32,
     /// Who must use a second factor; absent: as the installation is configured.
     pub require_second_factor: Option<SecondFactorDuty>,
+    /// Out of which cells and lots orders are served.
+    pub reservation_strategy: ReservationStrategy,
+    /// A rise of published stock by more than this share of it waits for a second person, in percent from 0 to 1000; 0: none
+    /// waits.
+    pub publishing_brake_percent: i32,
+    /// A rise by no more than so many units never waits, from 0 to 1000000.
+    pub publishing_brake_units: i32,
 }
 
 impl Settings {
+    /// [`Self::publishing_brake_percent`] where nobody decided.
+    pub const BRAKE_PERCENT: i32 = 50;
+    /// [`Self::publishing_brake_units`] where nobody decided.
+    pub const BRAKE_UNITS: i32 = 100;
+
+    /// Whether so many more units than before are too many to be published by one person alone.
+    pub fn brakes(&self, before: i64, raise: i64) -> bool {
+        let percent = i64::from(self.publishing_brake_percent);
+        percent > 0 && raise > i64::from(self.publishing_brake_units) && raise * 100 > before * percent
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         if !(20..=120).contains(&self.label_width_mm) {
             return Err(Error::invalid("settings.labelWidthMm", "must be between 20 and 120"));
         }
         if !(20..=200).contains(&self.label_height_mm) {
             return Err(Error::invalid("settings.labelHeightMm", "must be between 20 and 200"));
+        }
+        if !(0..=1000).contains(&self.publishing_brake_percent) {
+            return Err(Error::invalid("settings.publishingBrakePercent", "must be between 0 and 1000"));
+        }
+        if !(0..=1_000_000).contains(&self.publishing_brake_units) {
+            return Err(Error::invalid("settings.publishingBrakeUnits", "must be between 0 and 1000000"));
         }
         Ok(())
     }
@@ -144,6 +185,23 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_rise_is_braked_when_it_is_large_by_share_and_by_number() {
+        let settings = |percent, units| Settings {
+            language: Language::Ru,
+            label_width_mm: 58,
+            label_height_mm: 40,
+            require_second_factor: None,
+            reservation_strategy: ReservationStrategy::FirstExpired,
+            publishing_brake_percent: percent,
+            publishing_brake_units: units,
+        };
+        let brake = settings(50, 100);
+        assert!(brake.brakes(0, 101) && brake.brakes(200, 101) && brake.brakes(1000, 501));
+        assert!(!brake.brakes(0, 100) && !brake.brakes(202, 101) && !brake.brakes(1000, 500) && !brake.brakes(0, 0));
+        assert!(!settings(0, 0).brakes(0, 1_000_000), "switched off");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::page::{Page, PageQuery};
 use crate::versions::Version;
 use crate::{Error, Result, users};
 
-pub use facts::{Language, SecondFactorDuty, Settings, TaxNumber, TimeZone};
+pub use facts::{Language, ReservationStrategy, SecondFactorDuty, Settings, TaxNumber, TimeZone};
 
 /// Whether its people may work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -132,7 +132,10 @@ pub async fn change(tx: &mut EnterpriseTx, id: EnterpriseId, change: &Change) ->
          SET name = coalesce($2, name), tax_number = coalesce($3, tax_number), time_zone = coalesce($4, time_zone),
              language = coalesce($5, language), label_width_mm = coalesce($6, label_width_mm),
              label_height_mm = coalesce($7, label_height_mm),
-             require_second_factor = CASE WHEN $8 THEN $9 ELSE require_second_factor END
+             require_second_factor = CASE WHEN $8 THEN $9 ELSE require_second_factor END,
+             reservation_strategy = coalesce($10, reservation_strategy),
+             publishing_brake_percent = coalesce($11, publishing_brake_percent),
+             publishing_brake_units = coalesce($12, publishing_brake_units)
          WHERE id = $1",
         id as _,
         name,
@@ -143,6 +146,9 @@ pub async fn change(tx: &mut EnterpriseTx, id: EnterpriseId, change: &Change) ->
         settings.map(|settings| settings.label_height_mm),
         settings.is_some(),
         settings.and_then(|settings| settings.require_second_factor) as Option<SecondFactorDuty>,
+        settings.map(|settings| settings.reservation_strategy) as Option<ReservationStrategy>,
+        settings.map(|settings| settings.publishing_brake_percent),
+        settings.map(|settings| settings.publishing_brake_units),
     )
     .execute(tx.conn())
     .await?;
@@ -237,6 +243,9 @@ struct Row {
     label_width_mm: i32,
     label_height_mm: i32,
     require_second_factor: Option<SecondFactorDuty>,
+    reservation_strategy: ReservationStrategy,
+    publishing_brake_percent: i32,
+    publishing_brake_units: i32,
     created_at: DateTime<Utc>,
     version: Version,
 }
@@ -254,6 +263,9 @@ impl From<Row> for Enterprise {
                 label_width_mm: row.label_width_mm,
                 label_height_mm: row.label_height_mm,
                 require_second_factor: row.require_second_factor,
+                reservation_strategy: row.reservation_strategy,
+                publishing_brake_percent: row.publishing_brake_percent,
+                publishing_brake_units: row.publishing_brake_units,
             },
             created_at: row.created_at,
             version: row.version,
@@ -277,7 +289,8 @@ async fn of_installation(
 ) -> Result<Vec<Enterprise>> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT id, name, tax_number, time_zone, status, language, label_width_mm, label_height_mm, require_second_factor, created_at, version
+        "SELECT id, name, tax_number, time_zone, status, language, label_width_mm, label_height_mm, require_second_factor,
+                reservation_strategy, publishing_brake_percent, publishing_brake_units, created_at, version
          FROM enterprises
          WHERE ($1::uuid IS NULL OR id = $1) AND ($2::uuid IS NULL OR id > $2)
            AND ($3::text IS NULL OR name ILIKE $3 OR tax_number ILIKE $3) AND ($4::text IS NULL OR status = $4)
@@ -305,7 +318,7 @@ async fn of_actor(
     let rows = sqlx::query_as!(
         Row,
         "SELECT e.id, e.name, e.tax_number, e.time_zone, e.status, e.language, e.label_width_mm, e.label_height_mm,
-                e.require_second_factor, e.created_at, e.version
+                e.require_second_factor, e.reservation_strategy, e.publishing_brake_percent, e.publishing_brake_units, e.created_at, e.version
          FROM enterprises AS e
          WHERE (e.id = $1 OR EXISTS (SELECT FROM memberships AS m
                                      WHERE m.enterprise_id = e.id AND m.user_id = $2 AND m.status = 'active'))

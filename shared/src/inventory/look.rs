@@ -1,29 +1,59 @@
-//! Reading the ledger: balances, entries, and the proof that they agree.
+//! What is where, and how much of it is free: by lot, by cell, by warehouse, by product.
 
-use chrono::{DateTime, Utc};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use sqlx::{Postgres, QueryBuilder};
+use uuid::Uuid;
 
-use super::{EntryKind, Outside};
+use super::line_up;
 use crate::Result;
-use crate::access::Permission;
+use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
-use crate::ids::{CellId, GoodsReceiptId, OrderId, ProductId, StockEntryId, WarehouseId};
+use crate::ids::{CellId, LotId, ProductId, WarehouseId};
 use crate::page::{Page, PageQuery};
 
-/// So much of a product in a cell.
-#[derive(Clone, Debug)]
+/// What one line of the answer is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
+pub enum Grouping {
+    /// A lot of a product in a cell.
+    #[default]
+    Lot,
+    /// A product in a cell.
+    Cell,
+    /// A product in a warehouse.
+    Warehouse,
+    /// A product, wherever it lies.
+    Product,
+}
+
+/// So much of a product.
+#[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Balance {
-    /// Where.
-    pub cell_id: CellId,
+    /// Where, if it is about one cell.
+    pub cell_id: Option<CellId>,
     /// The cell's code.
-    pub cell: String,
-    /// In which warehouse.
-    pub warehouse_id: WarehouseId,
+    pub cell: Option<String>,
+    /// In which warehouse, if it is about one.
+    pub warehouse_id: Option<WarehouseId>,
     /// Of what.
     pub product_id: ProductId,
+    /// Of which lot, if it is about one.
+    pub lot_id: Option<LotId>,
+    /// The lot's code; absent where nobody told lots apart.
+    pub lot: Option<String>,
+    /// The last day on which the lot may be sold.
+    pub expires_on: Option<NaiveDate>,
     /// Units there.
-    pub on_hand: i32,
-    /// Of these, held for orders.
-    pub reserved: i32,
+    pub on_hand: i64,
+    /// Of these, held for orders or by hand.
+    pub reserved: i64,
+    /// Of these, kept from everybody.
+    pub on_hold: i64,
+    /// Of these, free for orders: what lies where orders are served from and is kept for none.
+    pub available: i64,
 }
 
 /// Which balances to list.
@@ -37,196 +67,137 @@ pub struct BalanceFilter {
     pub cell_id: Option<CellId>,
 }
 
-/// One line of the ledger.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// Ours; later entries have greater ids.
-    pub id: StockEntryId,
-    /// Of what.
-    pub product_id: ProductId,
-    /// Taken from a cell,
-    pub from_cell_id: Option<CellId>,
-    /// or from outside.
-    pub from_outside: Option<Outside>,
-    /// Given to a cell,
-    pub to_cell_id: Option<CellId>,
-    /// or to the outside.
-    pub to_outside: Option<Outside>,
-    /// Units.
-    pub quantity: i32,
-    /// Why.
-    pub kind: EntryKind,
-    /// For this order.
-    pub order_id: Option<OrderId>,
-    /// By this goods receipt.
-    pub receipt_id: Option<GoodsReceiptId>,
-    /// Who.
-    pub actor: String,
-    /// When.
-    pub occurred_at: DateTime<Utc>,
-}
-
-/// Which entries to list.
-#[derive(Clone, Debug, Default)]
-pub struct EntryFilter {
-    /// Of this product.
-    pub product_id: Option<ProductId>,
-    /// For this order.
-    pub order_id: Option<OrderId>,
-}
-
-/// A balance that is not what its rows say.
-#[derive(Clone, Debug)]
-pub struct Difference {
-    /// Where.
-    pub cell_id: CellId,
-    /// Of what.
-    pub product_id: ProductId,
-    /// What the balance says.
-    pub on_hand: i64,
-    /// What the entries sum to.
-    pub entries: i64,
-    /// What the balance says.
-    pub reserved: i64,
-    /// What the active reservations sum to.
-    pub reservations: i64,
-}
-
-/// The whole ledger recomputed.
-#[derive(Clone, Debug)]
-pub struct Consistency {
-    /// Balances compared.
-    pub balances: i64,
-    /// Entries summed.
-    pub entries: i64,
-    /// Active reservations summed.
-    pub reservations: i64,
-    /// The first hundred balances that are wrong; none is the promise.
-    pub differences: Vec<Difference>,
-}
-
-/// Balances in reach that are not zero, by cell and product. One's own are those of the cells to which one's requests lead.
-pub async fn balances(tx: &mut EnterpriseTx, filter: &BalanceFilter, query: &PageQuery) -> Result<Page<Balance>> {
+/// Balances in reach that are not zero, by product and place. One's own are those of the cells to which one's requests lead.
+pub async fn balances(
+    tx: &mut EnterpriseTx,
+    by: Grouping,
+    filter: &BalanceFilter,
+    query: &PageQuery,
+) -> Result<Page<Balance>> {
     let bounds = tx.bounds(Permission::ReadStock)?;
-    let after: Option<(CellId, ProductId)> = query.key()?;
-    let (cell_id, product_id) = after.unzip();
-    let rows = sqlx::query_as!(
-        Balance,
-        "SELECT b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.on_hand, b.reserved
-         FROM balances AS b JOIN cells AS c ON c.id = b.cell_id
-         WHERE b.on_hand > 0
-           AND ($1::uuid IS NULL OR b.product_id = $1) AND ($2::uuid IS NULL OR c.warehouse_id = $2) AND ($3::uuid IS NULL OR b.cell_id = $3)
-           AND ($4::uuid IS NULL OR (b.cell_id, b.product_id) > ($4, $5::uuid))
-           AND ($7::uuid[] IS NULL OR c.warehouse_id = ANY($7)
-                OR EXISTS (SELECT FROM pick_lines AS l JOIN requests AS r ON r.id = l.request_id
-                           WHERE l.cell_id = b.cell_id AND l.product_id = b.product_id AND r.assignee_id = $8))
-         ORDER BY b.cell_id, b.product_id LIMIT $6",
-        filter.product_id as _,
-        filter.warehouse_id as _,
-        filter.cell_id as _,
-        cell_id as _,
-        product_id as _,
-        query.limit + 1,
-        bounds.warehouses.as_deref(),
-        bounds.person,
+    let (one, other, third) = query.key::<Key>()?.unwrap_or_default();
+    let mut sql = QueryBuilder::<Postgres>::new("SELECT ");
+    sql.push(match by {
+        Grouping::Lot => ONE,
+        Grouping::Cell => "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, ",
+        Grouping::Warehouse => "NULL::uuid AS cell_id, NULL::text AS cell, c.warehouse_id, b.product_id, ",
+        Grouping::Product => "NULL::uuid AS cell_id, NULL::text AS cell, NULL::uuid AS warehouse_id, b.product_id, ",
+    });
+    match by {
+        Grouping::Lot => {
+            sql.push(" FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id");
+        }
+        Grouping::Cell | Grouping::Warehouse | Grouping::Product => {
+            sql.push(
+                "NULL::uuid AS lot_id, NULL::text AS lot, NULL::date AS expires_on, sum(b.on_hand)::bigint AS on_hand,
+                 sum(b.reserved)::bigint AS reserved, sum(b.on_hold)::bigint AS on_hold,
+                 coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(c)), 0)::bigint AS available
+                 FROM balances AS b JOIN cells AS c ON c.id = b.cell_id",
+            );
+        }
+    }
+    sql.push(" WHERE b.on_hand > 0");
+    narrow(&mut sql, filter, &bounds);
+    by.order(&mut sql, (one, other, third));
+    sql.push(" LIMIT ").push_bind(query.limit + 1);
+    let rows: Vec<Balance> = sql.build_query_as().fetch_all(tx.conn()).await?;
+    Ok(query.page(rows, |row| by.key(row.cell_id, row.warehouse_id, row.product_id, row.lot_id)))
+}
+
+/// One lot of a product in a cell, with its cell `c` and its lot `l`.
+pub(super) const ONE: &str =
+    "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.lot_id, l.code AS lot, l.expires_on,
+    b.on_hand::bigint AS on_hand, b.reserved::bigint AS reserved, b.on_hold::bigint AS on_hold,
+    CASE WHEN serves_orders(c) THEN free_units(b) ELSE 0 END::bigint AS available";
+
+/// The place of a row in the order of its answer.
+pub(super) type Key = (Uuid, Uuid, Uuid);
+
+impl Grouping {
+    /// Adds which rows of the balances `b` in the cells `c` lie behind a key, how they are grouped, and in which order.
+    pub(super) fn order(self, sql: &mut QueryBuilder<Postgres>, (one, other, third): Key) {
+        match self {
+            Self::Lot => {
+                sql.push(" AND (b.cell_id, b.product_id, b.lot_id) > (").push_bind(one).push(", ").push_bind(other);
+                sql.push(", ").push_bind(third).push(") ORDER BY b.cell_id, b.product_id, b.lot_id");
+            }
+            Self::Cell => {
+                sql.push(" AND (b.cell_id, b.product_id) > (").push_bind(one).push(", ").push_bind(other);
+                sql.push(") GROUP BY b.cell_id, c.code, c.warehouse_id, b.product_id ORDER BY b.cell_id, b.product_id");
+            }
+            Self::Warehouse => {
+                // The first condition is the one that an index knows.
+                sql.push(" AND b.product_id >= ").push_bind(one);
+                sql.push(" AND (b.product_id, c.warehouse_id) > (").push_bind(one).push(", ").push_bind(other);
+                sql.push(") GROUP BY b.product_id, c.warehouse_id ORDER BY b.product_id, c.warehouse_id");
+            }
+            Self::Product => {
+                sql.push(" AND b.product_id > ").push_bind(one);
+                sql.push(" GROUP BY b.product_id ORDER BY b.product_id");
+            }
+        }
+    }
+
+    /// Where a row stands in that order.
+    pub(super) fn key(
+        self,
+        cell: Option<CellId>,
+        warehouse: Option<WarehouseId>,
+        product: ProductId,
+        lot: Option<LotId>,
+    ) -> Key {
+        let cell = cell.map_or(Uuid::nil(), |cell| cell.0);
+        match self {
+            Self::Lot => (cell, product.0, lot.map_or(Uuid::nil(), |lot| lot.0)),
+            Self::Cell => (cell, product.0, Uuid::nil()),
+            Self::Warehouse => (product.0, warehouse.map_or(Uuid::nil(), |warehouse| warehouse.0), Uuid::nil()),
+            Self::Product => (product.0, Uuid::nil(), Uuid::nil()),
+        }
+    }
+}
+
+/// Adds what narrows a question about the balances `b` in the cells `c`: what was asked for, and how far the asker sees.
+pub(super) fn narrow(sql: &mut QueryBuilder<Postgres>, filter: &BalanceFilter, bounds: &Bounds) {
+    if let Some(product) = filter.product_id {
+        sql.push(" AND b.product_id = ").push_bind(product);
+    }
+    if let Some(warehouse) = filter.warehouse_id {
+        sql.push(" AND c.warehouse_id = ").push_bind(warehouse);
+    }
+    if let Some(cell) = filter.cell_id {
+        sql.push(" AND b.cell_id = ").push_bind(cell);
+    }
+    if let Some(warehouses) = &bounds.warehouses {
+        sql.push(" AND (c.warehouse_id = ANY(").push_bind(warehouses.clone()).push(")");
+        if let Some(person) = bounds.person {
+            sql.push(
+                " OR EXISTS (SELECT FROM pick_lines AS l JOIN requests AS r ON r.id = l.request_id
+                             WHERE l.cell_id = b.cell_id AND l.product_id = b.product_id AND r.assignee_id = ",
+            );
+            sql.push_bind(person).push(")");
+        }
+        sql.push(")");
+    }
+}
+
+/// Waits for our turn at whatever lies in these cells, before the cells are held: whoever writes to the ledger lines up first.
+pub(crate) async fn line_up_at(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
+    let products = sqlx::query_scalar!(
+        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > 0",
+        &cells.iter().map(|cell| cell.0).collect::<Vec<_>>(),
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(query.page(rows, |balance| (balance.cell_id, balance.product_id)))
+    line_up(tx, &products).await?;
+    Ok(products)
 }
 
 /// What lies in these cells and is held for nobody.
 pub(crate) async fn free_in(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
     Ok(sqlx::query_scalar!(
-        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > reserved ORDER BY product_id",
+        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > reserved + on_hold ORDER BY product_id",
         &cells.iter().map(|cell| cell.0).collect::<Vec<_>>(),
     )
     .fetch_all(tx.conn())
     .await?)
-}
-
-/// The ledger as far as it is in reach, oldest first: what entered or left a cell of these warehouses, and what became
-/// later of their orders.
-pub async fn entries(tx: &mut EnterpriseTx, filter: &EntryFilter, query: &PageQuery) -> Result<Page<Entry>> {
-    let bounds = tx.bounds(Permission::ReadStock)?;
-    let after: Option<StockEntryId> = query.key()?;
-    let rows = sqlx::query_as!(
-        Entry,
-        "SELECT e.id, e.product_id, e.from_cell_id, e.from_outside, e.to_cell_id, e.to_outside, e.quantity, e.kind, e.order_id,
-                e.receipt_id, e.actor, e.occurred_at
-         FROM stock_entries AS e
-         WHERE ($1::uuid IS NULL OR e.product_id = $1) AND ($2::uuid IS NULL OR e.order_id = $2) AND ($3::uuid IS NULL OR e.id > $3)
-           AND ($5::uuid[] IS NULL
-                OR EXISTS (SELECT FROM cells AS c WHERE c.id IN (e.from_cell_id, e.to_cell_id) AND c.warehouse_id = ANY($5))
-                OR EXISTS (SELECT FROM orders AS o WHERE o.id = e.order_id AND o.warehouse_id = ANY($5))
-                OR EXISTS (SELECT FROM pick_lines AS l JOIN requests AS r ON r.id = l.request_id
-                           WHERE l.order_id = e.order_id AND r.assignee_id = $6))
-         ORDER BY e.id LIMIT $4",
-        filter.product_id as _,
-        filter.order_id as _,
-        after as _,
-        query.limit + 1,
-        bounds.warehouses.as_deref(),
-        bounds.person,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(query.page(rows, |entry| entry.id))
-}
-
-/// Recomputes every balance in reach from its entries and reservations and names what differs. Nothing is one's own here.
-pub async fn consistency(tx: &mut EnterpriseTx) -> Result<Consistency> {
-    let bounds = tx.bounds(Permission::ReadStock)?;
-    let warehouses = bounds.warehouses.as_deref();
-    let counts = sqlx::query!(
-        r#"WITH reached AS (SELECT id FROM cells WHERE $1::uuid[] IS NULL OR warehouse_id = ANY($1))
-           SELECT (SELECT count(*) FROM balances AS b WHERE $1 IS NULL OR b.cell_id IN (SELECT id FROM reached)) AS "balances!",
-                  (SELECT count(*) FROM stock_entries AS e
-                   WHERE $1 IS NULL OR e.from_cell_id IN (SELECT id FROM reached) OR e.to_cell_id IN (SELECT id FROM reached)) AS "entries!",
-                  (SELECT count(*) FROM reservations AS r
-                   WHERE r.status = 'active' AND ($1 IS NULL OR r.cell_id IN (SELECT id FROM reached))) AS "reservations!""#,
-        warehouses,
-    )
-    .fetch_one(tx.conn())
-    .await?;
-    let rows = sqlx::query!(
-        r#"WITH summed AS (
-               SELECT cell_id, product_id, sum(quantity) AS quantity
-               FROM (SELECT to_cell_id AS cell_id, product_id, quantity FROM stock_entries WHERE to_cell_id IS NOT NULL
-                     UNION ALL
-                     SELECT from_cell_id, product_id, -quantity FROM stock_entries WHERE from_cell_id IS NOT NULL) AS sides
-               GROUP BY 1, 2
-           ), held AS (
-               SELECT cell_id, product_id, sum(quantity) AS quantity FROM reservations WHERE status = 'active' GROUP BY 1, 2
-           )
-           SELECT cell_id AS "cell_id!", product_id AS "product_id!", coalesce(b.on_hand, 0)::bigint AS "on_hand!",
-                  coalesce(s.quantity, 0)::bigint AS "entries!", coalesce(b.reserved, 0)::bigint AS "reserved!",
-                  coalesce(h.quantity, 0)::bigint AS "reservations!"
-           FROM balances AS b
-           FULL JOIN summed AS s USING (cell_id, product_id)
-           FULL JOIN held AS h USING (cell_id, product_id)
-           WHERE (coalesce(b.on_hand, 0) <> coalesce(s.quantity, 0) OR coalesce(b.reserved, 0) <> coalesce(h.quantity, 0))
-             AND ($1::uuid[] IS NULL OR EXISTS (SELECT FROM cells AS c WHERE c.id = cell_id AND c.warehouse_id = ANY($1)))
-           ORDER BY 1, 2 LIMIT 100"#,
-        warehouses,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    let differences = rows
-        .into_iter()
-        .map(|row| Difference {
-            cell_id: CellId(row.cell_id),
-            product_id: ProductId(row.product_id),
-            on_hand: row.on_hand,
-            entries: row.entries,
-            reserved: row.reserved,
-            reservations: row.reservations,
-        })
-        .collect();
-    Ok(Consistency {
-        balances: counts.balances,
-        entries: counts.entries,
-        reservations: counts.reservations,
-        differences,
-    })
 }

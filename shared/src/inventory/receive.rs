@@ -3,14 +3,16 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::EntryKind;
+use super::lots::{self, LotName, Named};
+use super::turn::line_up;
+use super::write::{By, Moved, write};
+use super::{EntryKind, Outside};
 use crate::access::Permission;
 use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
-use crate::ids::{CellId, GoodsReceiptId, ProductId, StockEntryId, WarehouseId};
-use crate::warehouses::{self, AdmittedByCells};
-use crate::{Error, Refusal, Result, products};
+use crate::ids::{CellId, GoodsReceiptId, LotId, ProductId, StockEntryId, WarehouseId};
+use crate::{Error, Refusal, Result, products, warehouses};
 
 /// A posted goods receipt.
 #[derive(Clone, Debug, Serialize)]
@@ -41,6 +43,8 @@ pub struct ReceiptLine {
     pub cell: String,
     /// Units.
     pub quantity: i32,
+    /// Of this lot; one that nobody has heard of is made.
+    pub lot: Option<LotName>,
 }
 
 /// What a receipt did.
@@ -71,6 +75,8 @@ pub async fn receive(
         return Err(Error::invalid("lines", format!("must be 1 to {MAX_LINES}")));
     }
     let (cells, products) = resolve(tx, warehouse_id, lines).await?;
+    line_up(tx, &products).await?;
+    let lots = resolve_lots(tx, lines, &products).await?;
     let (id, enterprise_id, now) = (GoodsReceiptId::new(), tx.enterprise_id(), tx.now().await?);
     let quantity: i64 = lines.iter().map(|line| i64::from(line.quantity)).sum();
     let actor = tx.actor().to_string();
@@ -93,23 +99,19 @@ pub async fn receive(
     .refused_on("goods_receipts_number_key", Refusal::GoodsReceiptNumberTaken, || {
         format!("goods receipt {number} is already posted")
     })?;
-    sqlx::query!(
-        "INSERT INTO stock_entries (enterprise_id, id, product_id, from_outside, to_cell_id, quantity, kind, receipt_id, actor, occurred_at)
-         SELECT $1, e.id, e.product_id, 'supplier', e.cell_id, e.quantity, $2, $3, $4, $5
-         FROM unnest($6::uuid[], $7::uuid[], $8::uuid[], $9::int[]) AS e (id, product_id, cell_id, quantity)",
-        enterprise_id as _,
-        EntryKind::Receipt as EntryKind,
-        id as _,
-        actor,
-        now,
-        &lines.iter().map(|_| StockEntryId::new().0).collect::<Vec<_>>(),
-        &products.iter().map(|product| product.0).collect::<Vec<_>>(),
-        &cells.iter().map(|cell| cell.0).collect::<Vec<_>>(),
-        &lines.iter().map(|line| line.quantity).collect::<Vec<_>>(),
-    )
-    .execute(tx.conn())
-    .await
-    .admitted_by_cells()?;
+    let came: Vec<_> = (0..lines.len())
+        .map(|line| Moved {
+            id: StockEntryId::new(),
+            product_id: products[line],
+            lot_id: lots[line],
+            from: Outside::Supplier.into(),
+            to: cells[line].into(),
+            quantity: lines[line].quantity,
+            order_id: None,
+            reason: None,
+        })
+        .collect();
+    write(tx, EntryKind::Receipt, By { receipt: Some(id), ..By::default() }, &came).await?;
     audit::created(tx, Action::GoodsReceiptPosted, Object::of("goods_receipt", id), &receipt).await?;
     Ok(Received { receipt, products })
 }
@@ -151,4 +153,22 @@ async fn resolve(
         })?);
     }
     Ok((cells, products))
+}
+
+/// Finds every line's lot, and makes those that are new.
+async fn resolve_lots(tx: &mut EnterpriseTx, lines: &[ReceiptLine], products: &[ProductId]) -> Result<Vec<LotId>> {
+    let mut named = Vec::with_capacity(lines.len());
+    for (index, line) in lines.iter().enumerate() {
+        let code = line.lot.as_ref().map(|lot| lot.code(&format!("lines.{index}.lot"))).transpose()?;
+        let expires_on = line.lot.as_ref().and_then(|lot| lot.expires_on);
+        named.push(code.map(|code| Named { product_id: products[index], code, expires_on }));
+    }
+    let known = lots::find_or_make(tx, &named.iter().flatten().cloned().collect::<Vec<_>>()).await?;
+    let lot = |(index, named): (usize, &Option<Named>)| match named {
+        None => Ok(lots::without_code(products[index])),
+        Some(named) => known
+            .find(named)
+            .map_err(|(refusal, detail)| Error::refused(refusal, format!("line {}: {detail}", index + 1))),
+    };
+    named.iter().enumerate().map(lot).collect()
 }

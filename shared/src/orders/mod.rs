@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::{AccountId, OrderId, ProductId, WarehouseId, WbWarehouseId};
-use crate::inventory::{self, Allotted, Wanted};
+use crate::inventory::{self, Allotted, Posted, Wanted};
 use crate::{Error, Refusal, Result};
 
 pub use follow::{Changed, StatusFacts, followed, record_statuses};
@@ -152,6 +152,7 @@ pub async fn pack(tx: &mut EnterpriseTx, sticker: &str) -> Result<Order> {
 
 /// Reserves for the orders that wait for these products, oldest first; what finds nothing says so.
 pub async fn reserve_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) -> Result<usize> {
+    inventory::line_up(tx, products).await?;
     let waiting = store::lock_waiting(tx, products).await?;
     let mut wanted = Vec::new();
     for order in &waiting {
@@ -179,9 +180,19 @@ pub async fn reserve_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) -> R
     Ok(allotted.len())
 }
 
+/// Serves the orders that waited for what a batch has freed.
+pub async fn serve(tx: &mut EnterpriseTx, posted: Posted) -> Result<Posted> {
+    if !posted.freed.is_empty() {
+        reserve_waiting(tx, &posted.freed).await?;
+    }
+    Ok(posted)
+}
+
 /// Gives orders that were not known to belong anywhere their product and own warehouse, and reserves for them: after a
 /// catalogue sync or when a warehouse was linked.
 pub async fn adopt(tx: &mut EnterpriseTx) -> Result<usize> {
+    let wanted = store::wanted_by_strays(tx).await?;
+    inventory::line_up(tx, &wanted).await?;
     let products = store::adopt(tx).await?;
     reserve_waiting(tx, &products).await
 }
@@ -193,6 +204,8 @@ pub async fn hand_over(
     wb_warehouse_id: WbWarehouseId,
     to: WarehouseId,
 ) -> Result<usize> {
+    let wanted = store::wanted_by_unserved(tx, account_id, wb_warehouse_id).await?;
+    inventory::line_up(tx, &wanted).await?;
     let products = store::hand_over(tx, account_id, wb_warehouse_id, to).await?;
     reserve_waiting(tx, &products).await
 }

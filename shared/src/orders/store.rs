@@ -94,6 +94,18 @@ pub(super) async fn write_history(
     Ok(())
 }
 
+/// The products that orders will want which belong nowhere yet.
+pub(super) async fn wanted_by_strays(tx: &mut EnterpriseTx) -> Result<Vec<ProductId>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT DISTINCT coalesce(o.product_id, p.id) AS "product_id!: ProductId"
+           FROM orders AS o
+           LEFT JOIN products AS p ON p.account_id = o.account_id AND p.chrt_id = o.chrt_id
+           WHERE o.status = 'new' AND coalesce(o.product_id, p.id) IS NOT NULL"#
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
 /// Fills in what orders lacked; returns the products that now have somebody waiting.
 pub(super) async fn adopt(tx: &mut EnterpriseTx) -> Result<Vec<ProductId>> {
     let now = tx.now().await?;
@@ -114,6 +126,22 @@ pub(super) async fn adopt(tx: &mut EnterpriseTx) -> Result<Vec<ProductId>> {
     products.sort_unstable();
     products.dedup();
     Ok(products)
+}
+
+/// The products that orders of a Wildberries warehouse want for which nothing is held.
+pub(super) async fn wanted_by_unserved(
+    tx: &mut EnterpriseTx,
+    account_id: AccountId,
+    wb_warehouse_id: WbWarehouseId,
+) -> Result<Vec<ProductId>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT DISTINCT product_id AS "product_id!: ProductId" FROM orders
+           WHERE account_id = $1 AND wb_warehouse_id = $2 AND status IN ('new', 'out_of_stock') AND product_id IS NOT NULL"#,
+        account_id as _,
+        wb_warehouse_id as _,
+    )
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 pub(super) async fn hand_over(

@@ -119,6 +119,7 @@ async fn take(
     cell: CellId,
     product_id: ProductId,
 ) -> Result<PickLineId> {
+    inventory::line_up(tx, &[product_id]).await?;
     let open = open_lines(tx, id).await?;
     let Some(line) = open.iter().find(|line| line.cell_id == cell && line.product_id == product_id) else {
         return Err(wrong_item(tx, &open, cell, product_id).await?);

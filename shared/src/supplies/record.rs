@@ -2,7 +2,7 @@
 
 use super::{Supply, SupplyStatus, show, write_history};
 use crate::db::EnterpriseTx;
-use crate::ids::{OrderId, SupplyId, WbOrderId, WbSupplyId};
+use crate::ids::{OrderId, ProductId, SupplyId, WbOrderId, WbSupplyId};
 use crate::orders::{self, OrderStatus};
 use crate::{Error, Result, inventory, requests};
 
@@ -134,6 +134,13 @@ pub(super) async fn clear_problem(tx: &mut EnterpriseTx, id: SupplyId) -> Result
 
 /// The orders of a supply that was delivered leave the warehouse.
 pub async fn ship(tx: &mut EnterpriseTx, supply_id: SupplyId) -> Result<usize> {
+    let products = sqlx::query_scalar!(
+        r#"SELECT DISTINCT product_id AS "product_id!: ProductId" FROM orders WHERE supply_id = $1 AND product_id IS NOT NULL"#,
+        supply_id as _
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    inventory::line_up(tx, &products).await?;
     let rows = sqlx::query!(
         "SELECT id, status FROM orders WHERE supply_id = $1 ORDER BY id FOR NO KEY UPDATE",
         supply_id as _
@@ -149,7 +156,7 @@ pub async fn ship(tx: &mut EnterpriseTx, supply_id: SupplyId) -> Result<usize> {
     Ok(shipped)
 }
 
-/// These orders, all in one status, leave the warehouse.
+/// These orders, all in one status, leave the warehouse. Whoever calls has lined up at their products.
 pub async fn ship_from(tx: &mut EnterpriseTx, orders: &[OrderId], from: OrderStatus) -> Result<()> {
     inventory::ship(tx, orders).await?;
     requests::close_lines(tx, orders).await?;

@@ -134,6 +134,11 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let cells = json!({ "cells": [{ "code": name, "pickSequence": 100 }] });
             Act::post(format!("/warehouses/{}/cells", shop.warehouse), cells)
         }
+        "approve_publication" => Act::post(format!("/publications/{}/approve", publication(shop).await?), None),
+        "adjust_stock" => {
+            let line = json!({ "barcode": barcode(shop), "cell": "A-01", "change": 2, "reason": "found" });
+            Act::post("/inventory/adjustments", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
+        }
         "assign_request" => {
             let me = text(&shop.client.get("/users/me").await?["user"], "id")?;
             Act::post(format!("/requests/{}/assign", request(shop).await?), json!({ "assigneeId": me }))
@@ -210,6 +215,11 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::delete(format!("{path}/{}", session(&shop.client, &path).await?))
         }
         "end_user_sessions" => Act::delete(format!("/users/{}/sessions", somebody(shop).await?.id)),
+        "freeze_publishing" => Act::post("/wildberries/freeze", json!({ "reason": "Проверяем остатки" })),
+        "hold_stock" => {
+            shop.receive(9, 1, 1).await?;
+            Act::post("/inventory/holds", json!({ "warehouseId": shop.warehouse, "lines": [held_line(shop)] }))
+        }
         "invite_administrator" => {
             let system = shop.app.system_administrator().await?;
             let empty = text(&system.post("/enterprises", json!({ "name": name })).await?, "id")?;
@@ -223,6 +233,11 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
                 format!("/wildberries/accounts/{}/warehouses/{theirs}", shop.account),
                 json!({ "warehouseId": own }),
             )
+        }
+        "move_stock" => {
+            shop.receive(9, 1, 1).await?;
+            let line = json!({ "barcode": barcode(shop), "from": "A-01", "to": "A-02", "quantity": 1 });
+            Act::post("/inventory/moves", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
         }
         "move_request" => {
             Act::post(format!("/requests/{}/status", request(shop).await?), json!({ "status": "in_progress" }))
@@ -240,10 +255,24 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::post("/inventory/receipts", json!({ "warehouseId": shop.warehouse, "number": name, "lines": [line] }))
         }
         "publish_supply" => Act::post(format!("/supplies/{}/publish", supply(shop).await?), None),
+        "reject_publication" => Act::post(format!("/publications/{}/reject", publication(shop).await?), None),
+        "release_holds" => {
+            shop.receive(9, 1, 1).await?;
+            release(shop, "/inventory/holds", held_line(shop)).await?
+        }
+        "release_reservations" => {
+            shop.receive(9, 1, 1).await?;
+            release(shop, "/inventory/reservations", json!({ "barcode": barcode(shop), "quantity": 1 })).await?
+        }
         "remove_user" => Act::delete(format!("/users/{}", somebody(shop).await?.id)),
         "replace_token" => {
             let token = shop.seller.token(TokenKind::Personal, ALL_CATEGORIES);
             Act::put(format!("/wildberries/accounts/{}/token", shop.account), json!({ "token": token }))
+        }
+        "reserve_stock" => {
+            shop.receive(9, 1, 1).await?;
+            let line = json!({ "barcode": barcode(shop), "quantity": 1 });
+            Act::post("/inventory/reservations", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
         }
         "resolve_print_item" => {
             let job = print_job(shop).await?;
@@ -266,6 +295,13 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             shop.scan(&request, "cell", &text(&lines[0], "cell")?).await?;
             Act::post(format!("/requests/{request}/scans"), json!({ "kind": "item", "code": lines[0]["barcodes"][0] }))
         }
+        "set_publishing_quotas" => {
+            let quotas = json!({ "items": [{ "productId": shop.products[0]["id"], "quota": 5 }] });
+            Act::put(format!("{}/quotas", at_wildberries(shop).await?), quotas)
+        }
+        "set_publishing_rule" => {
+            Act::put(format!("{}/rule", at_wildberries(shop).await?), json!({ "safety": 2, "quota": 50 }))
+        }
         "set_shipping" => {
             let supply = supply(shop).await?;
             Act::put(format!("/supplies/{supply}/shipping"), shipping(shop, &supply).await?)
@@ -274,10 +310,40 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             let grants = json!({ "grants": [grant("viewer", Reach::Enterprise)] });
             Act::put(format!("/users/{}/grants", somebody(shop).await?.id), grants)
         }
+        "state_publishable" => {
+            shop.client.post("/wildberries/thaw", json!({})).await?;
+            shop.receive(3, 1, 40).await?;
+            Act::post(format!("{}/statements", at_wildberries(shop).await?), None)
+        }
         "start_sync" => Act::post("/sync-runs", json!({ "accountId": shop.account, "kind": "warehouses" })),
+        "thaw_publishing" => {
+            shop.client.post("/wildberries/freeze", json!({ "reason": "Проверяем остатки" })).await?;
+            Act::post("/wildberries/thaw", json!({}))
+        }
+        "write_off_stock" => {
+            shop.receive(9, 1, 1).await?;
+            let line = json!({ "barcode": barcode(shop), "cell": "A-01", "quantity": 1, "reason": "damaged" });
+            Act::post("/inventory/write-offs", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
+        }
         "suspend_enterprise" => Act::post(format!("/enterprises/{}/suspend", enterprise(shop, &name).await?), None),
         _ => return product_acts::example(shop, operation, name).await,
     }))
+}
+
+/// A barcode of the product whose stock examples change.
+fn barcode(shop: &Shop<'_>) -> Value {
+    shop.products[9]["barcodes"][0].clone()
+}
+
+fn held_line(shop: &Shop<'_>) -> Value {
+    json!({ "barcode": barcode(shop), "cell": "A-01", "quantity": 1, "reason": "quarantine" })
+}
+
+/// Keeps something there, and asks for it to be given back.
+async fn release(shop: &Shop<'_>, path: &str, line: Value) -> Result<Act> {
+    let kept = shop.client.post(path, json!({ "warehouseId": shop.warehouse, "lines": [line] })).await?;
+    let id = kept["rows"][0]["parts"][0]["id"].clone();
+    Ok(Act::post(format!("{path}/release"), json!({ "warehouseId": shop.warehouse, "ids": [id] })))
 }
 
 fn cells_path(shop: &Shop<'_>, what: &str) -> String {
@@ -327,6 +393,32 @@ async fn alarm(shop: &Shop<'_>) -> Result<String> {
     app.promise(&WatchTokens {}).await?;
     app.run_jobs().await?;
     text(&shop.client.get("/alarms?open=true").await?["items"][0], "id")
+}
+
+/// The path of the seller's warehouse at Wildberries, which the shop's own warehouse feeds.
+async fn at_wildberries(shop: &Shop<'_>) -> Result<String> {
+    let warehouses = shop.client.get("/wildberries/warehouses").await?;
+    let theirs = &warehouses["items"][0];
+    let path = format!("/wildberries/accounts/{}/warehouses/{}", text(theirs, "accountId")?, theirs["wbWarehouseId"]);
+    shop.client.put(&path, json!({ "warehouseId": shop.warehouse })).await?;
+    Ok(format!("/wildberries/warehouses/{}", theirs["wbWarehouseId"]))
+}
+
+/// A rise of published stock that a colleague asked for and that waits for somebody else.
+pub(crate) async fn publication(shop: &Shop<'_>) -> Result<String> {
+    let enterprise = text(&shop.client.get("/users/me").await?, "enterpriseId")?;
+    let path = format!("/enterprises/{enterprise}");
+    let mut settings = shop.client.get(&path).await?["settings"].clone();
+    settings["publishingBrakePercent"] = json!(1);
+    settings["publishingBrakeUnits"] = json!(0);
+    shop.client.patch(&path, json!({ "settings": settings })).await?;
+    shop.client.post("/wildberries/thaw", json!({})).await?;
+    let colleague = shop.app.person(&shop.client, "manager", Reach::Enterprise).await?.client;
+    let statements = format!("{}/statements", at_wildberries(shop).await?);
+    shop.receive(2, 1, 1).await?;
+    colleague.post(&statements, json!({})).await?;
+    shop.receive(2, 1, 9).await?;
+    text(&colleague.post(&statements, json!({})).await?["waiting"], "id")
 }
 
 /// A role that nobody has.

@@ -105,6 +105,18 @@ enum Chaos {
         #[arg(long, default_value_t = 200)]
         rounds: usize,
     },
+    /// Wants the last units two hundred times at once, then acts on stock by chance while processes are killed with -9
+    Ledger {
+        /// A fifth of it, in under ten minutes
+        #[arg(long, conflicts_with = "gate")]
+        short: bool,
+        /// As much as fits into three minutes
+        #[arg(long)]
+        gate: bool,
+        /// Decides who acts how and who is killed; by chance if absent
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Sends one request many times to three replicas of the API while one of them is killed with -9 every two seconds
     Idempotency {
         /// How many keys
@@ -170,6 +182,15 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Chaos(Chaos::Sessions { rounds }) => until_asked(Box::pin(chaos::sessions(rounds, &mut steps))).await,
         Command::Chaos(Chaos::Idempotency { rounds, seed }) => {
             until_asked(Box::pin(chaos::idempotency(rounds, seed, &mut steps))).await
+        }
+        Command::Chaos(Chaos::Ledger { short, gate, seed }) => {
+            let size = match (short, gate) {
+                (_, true) => chaos::Size::GATE,
+                (true, false) => chaos::Size::SHORT,
+                (false, false) => chaos::Size::FULL,
+            };
+            let seed = seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+            until_asked(Box::pin(chaos::ledger(size, seed, &mut steps))).await
         }
         Command::Schemathesis { roles, examples, seed, short } => {
             let examples = examples.unwrap_or(if short { 3 } else { 10 });

@@ -1,11 +1,10 @@
-//! Goods, and how many of them there are.
+//! Goods.
 
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use shared::db::Db;
-use shared::ids::{CategoryId, CellId, NmId, OrderId, ProductId, ProductImportId, WarehouseId};
-use shared::inventory::{self, BalanceFilter, EntryFilter};
+use shared::ids::{CategoryId, NmId, ProductImportId};
 use shared::products::imports::{self, RowVerdict};
 use shared::products::{self, ProductFilter, categories};
 
@@ -13,15 +12,10 @@ use super::super::{Export, ExportFormat, export};
 use super::{listed, whole};
 use crate::Tag;
 use crate::auth::Caller;
-use crate::inventory::{Balance, StockEntry};
 use crate::problem::ApiError;
 use crate::products::{Category, Product, ProductImport, ProductImportRow};
 
 listed!(ProductFilter => Product, |list, tx, query| Ok(products::list(tx, list, query).await?.map(Into::into)));
-
-listed!(BalanceFilter => Balance, |list, tx, query| Ok(inventory::balances(tx, list, query).await?.map(Into::into)));
-
-listed!(EntryFilter => StockEntry, |list, tx, query| Ok(inventory::entries(tx, list, query).await?.map(Into::into)));
 
 struct Categories;
 listed!(Categories => Category, |_list, tx, query| Ok(whole(categories::list(tx).await?)));
@@ -86,52 +80,6 @@ impl Api {
             bundle: bundle.0,
         };
         export(&db, actor, "products", format.0.unwrap_or_default(), filter).await
-    }
-
-    /// Export balances by cell and product
-    #[oai(path = "/inventory/export", method = "get", operation_id = "export_balances", tag = "Tag::Inventory")]
-    async fn balances(
-        &self,
-        Caller(actor): Caller,
-        db: Data<&Db>,
-        /// What kind of file; CSV if absent.
-        format: Query<Option<ExportFormat>>,
-        /// Of this product.
-        #[oai(name = "productId")]
-        product_id: Query<Option<ProductId>>,
-        /// In this warehouse.
-        #[oai(name = "warehouseId")]
-        warehouse_id: Query<Option<WarehouseId>>,
-        /// In this cell.
-        #[oai(name = "cellId")]
-        cell_id: Query<Option<CellId>>,
-    ) -> Result<Export<Balance>, ApiError> {
-        let filter = BalanceFilter { product_id: product_id.0, warehouse_id: warehouse_id.0, cell_id: cell_id.0 };
-        export(&db, actor, "balances", format.0.unwrap_or_default(), filter).await
-    }
-
-    /// Export the stock ledger, oldest first
-    #[oai(
-        path = "/inventory/entries/export",
-        method = "get",
-        operation_id = "export_stock_entries",
-        tag = "Tag::Inventory"
-    )]
-    async fn entries(
-        &self,
-        Caller(actor): Caller,
-        db: Data<&Db>,
-        /// What kind of file; CSV if absent.
-        format: Query<Option<ExportFormat>>,
-        /// Of this product.
-        #[oai(name = "productId")]
-        product_id: Query<Option<ProductId>>,
-        /// For this order.
-        #[oai(name = "orderId")]
-        order_id: Query<Option<OrderId>>,
-    ) -> Result<Export<StockEntry>, ApiError> {
-        let filter = EntryFilter { product_id: product_id.0, order_id: order_id.0 };
-        export(&db, actor, "stock-entries", format.0.unwrap_or_default(), filter).await
     }
 
     /// Export the whole tree by path

@@ -5,15 +5,17 @@ mod goods;
 mod orders;
 mod people;
 mod places;
+mod publishing;
+mod stock;
 mod work;
 
 use shared::page::Page;
 
 /// All of them.
-pub type Apis = (goods::Api, orders::Api, people::Api, places::Api, work::Api);
+pub type Apis = (goods::Api, orders::Api, people::Api, places::Api, publishing::Api, stock::Api, work::Api);
 
 /// All of them.
-pub const APIS: Apis = (goods::Api, orders::Api, people::Api, places::Api, work::Api);
+pub const APIS: Apis = (goods::Api, orders::Api, people::Api, places::Api, publishing::Api, stock::Api, work::Api);
 
 /// What is listed by a filter, and how one page of it is read.
 macro_rules! listed {

@@ -203,7 +203,10 @@ fn operation(document: &Value, path: &str, method: &str, shown: &Value, known: &
         match form(&name, schema) {
             Some(form) => positions.push(Position { place, name, form }),
             None if place == Place::Path => bail!("nobody knows what {name} may be"),
-            None if parameter["required"] == true => drop(required.insert(name, sample(schema))),
+            None if parameter["required"] == true => {
+                let value = sample(&name, schema);
+                required.insert(name, value);
+            }
             None => {}
         }
     }
@@ -255,9 +258,11 @@ fn form(name: &str, schema: &Value) -> Option<Form> {
     }
 }
 
-/// A value for what is no id.
-fn sample(schema: &Value) -> String {
+/// A value for what is no id; a period ends after it began.
+fn sample(name: &str, schema: &Value) -> String {
     match (schema["type"].as_str(), schema["format"].as_str()) {
+        (_, Some("date-time")) if name == "to" => "2026-02-01T00:00:00Z".to_owned(),
+        (_, Some("date-time")) => "2026-01-01T00:00:00Z".to_owned(),
         (_, Some(format)) if format.ends_with("date") => "2030-01-01".to_owned(),
         (Some("integer"), _) => "1".to_owned(),
         _ => SAMPLE.to_owned(),

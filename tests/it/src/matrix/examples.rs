@@ -45,6 +45,9 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             let cell = json!({ "code": name, "pickSequence": 100, "zoneId": zone(shop).await? });
             vec![post(format!("/warehouses/{}/cells", shop.warehouse), json!({ "cells": [cell] }))]
         }
+        "adjust_stock" | "hold_stock" | "move_stock" | "reserve_stock" | "write_off_stock" => {
+            vec![by_product(shop, operation).await?]
+        }
         "begin_second_factor" => vec![post("/auth/second-factor", None)],
         "change_cell" => {
             let cell = json!({ "code": name, "pickSequence": 100 });
@@ -110,6 +113,14 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             let code = code(shop, &text(&begun, "secret")?, 0)?;
             vec![post("/auth/second-factor/finish", json!({ "code": code }))]
         }
+        "freeze_publishing" | "thaw_publishing" => {
+            let theirs = shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].clone();
+            let mut body = json!({ "wbWarehouseId": theirs });
+            if operation == "freeze_publishing" {
+                body["reason"] = json!("Проверяем остатки");
+            }
+            vec![post(format!("/wildberries/{}", operation.trim_end_matches("_publishing")), body)]
+        }
         "generate_cells" => {
             let rows = json!({ "pattern": format!("{name} 1…{name} 3"), "dryRun": true, "zoneId": zone(shop).await? });
             vec![post(format!("/warehouses/{}/cells/generate", shop.warehouse), rows)]
@@ -174,6 +185,15 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
         }
         _ => product_acts::further(shop, operation, name).await?,
     })
+}
+
+/// The example whose first line names its product instead of a barcode.
+async fn by_product(shop: &Shop<'_>, operation: &str) -> Result<Act> {
+    let mut act = example(shop, operation).await?.context("an example")?;
+    let line = act.body.as_mut().and_then(|body| body["lines"][0].as_object_mut()).context("a line")?;
+    line.remove("barcode");
+    line.insert("productId".to_owned(), shop.products[9]["id"].clone());
+    Ok(act)
 }
 
 /// A colleague who is signed in.

@@ -12,6 +12,7 @@ use wildberries::TokenSpec;
 use super::callers::{Caller, KEY, Rights, Standing, of_home, unknown};
 use super::catalogue::{Catalogue, Kind};
 use super::document::{Operation, Position, SAMPLE};
+use crate::acts::publication;
 use crate::people::enterprise_of;
 use crate::{Person, Reach, Shop, TestApp};
 
@@ -55,7 +56,13 @@ async fn furnish(shop: &Shop<'_>) -> Result<()> {
     shop.client.post(&format!("/warehouses/{}/zones", shop.warehouse), zone).await?;
     let (request, _) = shop.picked(1).await?;
     shop.supply(&request).await?;
-    shop.print(&request).await.map(|_| ())
+    shop.print(&request).await?;
+    let found = json!({ "barcode": shop.products[9]["barcodes"][0], "cell": "A-01", "change": 2, "reason": "found" });
+    let lines = json!({ "warehouseId": shop.warehouse, "lines": [found] });
+    shop.client.post("/inventory/adjustments", lines).await?;
+    publication(shop).await?;
+    // Whoever reads the feed of changes gives numbers to what has none yet; then nothing is left to be numbered.
+    shop.client.get("/inventory/changes?limit=1000").await.map(|_| ())
 }
 
 /// What people made of the catalogue; one of its barcodes is what any text in a query is.

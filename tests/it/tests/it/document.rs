@@ -96,13 +96,21 @@ async fn every_list_keeps_to_the_sizes_of_pages_that_the_document_gives() -> Res
     let boss = app.enterprise("Ромашка").await?;
     let mut lists = 0;
     for (path, item) in document()["paths"].as_object().context("paths")? {
-        let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
-        for limit in parameters.filter(|parameter| parameter["name"] == "limit") {
+        let parameters = || item["get"]["parameters"].as_array().into_iter().flatten();
+        let required = parameters().filter(|one| one["in"] == "query" && one["required"] == true);
+        let required: String = required
+            .map(|one| match (one["name"].as_str(), one["schema"]["format"].as_str()) {
+                (Some("to"), _) => "&to=2026-02-01T00:00:00Z".to_owned(),
+                (Some(name), Some("date-time")) => format!("&{name}=2026-01-01T00:00:00Z"),
+                (name, _) => format!("&{}=1", name.unwrap_or_default()),
+            })
+            .collect();
+        for limit in parameters().filter(|parameter| parameter["name"] == "limit") {
             let (least, most) = (&limit["schema"]["minimum"], &limit["schema"]["maximum"]);
             let (least, most) = (least.as_i64().context("a minimum")?, most.as_i64().context("a maximum")?);
-            let path = path.replace("{id}", NOBODY);
+            let path = path.replace("{id}", NOBODY).replace("{wb_warehouse_id}", "1");
             for (asked, is_allowed) in [(least - 1, false), (least, true), (most, true), (most + 1, false)] {
-                let (status, _) = boss.outcome(Method::GET, &format!("{path}?limit={asked}"), None).await?;
+                let (status, _) = boss.outcome(Method::GET, &format!("{path}?limit={asked}{required}"), None).await?;
                 assert_eq!(status != 422, is_allowed, "{path}?limit={asked}: {status}");
             }
             lists += 1;

@@ -101,15 +101,17 @@ async fn an_administrator_changes_name_tax_number_zone_and_settings() -> Result<
     let app = TestApp::start().await?;
     let boss = app.enterprise("Ромашка").await?;
     let path = format!("/enterprises/{}", enterprise_of(&boss).await?);
-    let settings =
-        json!({ "language": "en", "labelWidthMm": 75, "labelHeightMm": 120, "requireSecondFactor": "everybody" });
+    let settings = json!({ "language": "en", "labelWidthMm": 75, "labelHeightMm": 120, "requireSecondFactor": "everybody",
+                           "reservationStrategy": "first_in", "publishingBrakePercent": 30, "publishingBrakeUnits": 7 });
     let body =
         json!({ "name": "Ромашка-2", "taxNumber": "500100732259", "timeZone": "Asia/Omsk", "settings": settings });
     let changed = boss.patch(&path, body).await?;
     assert_eq!((&changed["name"], &changed["settings"]), (&json!("Ромашка-2"), &settings));
     assert_eq!(boss.get(&path).await?, changed);
     let plain = json!({ "language": "ru", "labelWidthMm": 75, "labelHeightMm": 120 });
-    assert_eq!(boss.patch(&path, json!({ "settings": plain })).await?["settings"], plain);
+    let usual = json!({ "language": "ru", "labelWidthMm": 75, "labelHeightMm": 120, "reservationStrategy": "first_expired", "publishingBrakePercent": 50,
+                        "publishingBrakeUnits": 100 });
+    assert_eq!(boss.patch(&path, json!({ "settings": plain })).await?["settings"], usual);
 
     let printer = json!({ "name": "Стол", "host": "127.0.0.1", "port": 9100, "dpi": 203 });
     let printer = boss.post("/printers", printer).await?;

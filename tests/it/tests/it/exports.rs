@@ -68,10 +68,11 @@ async fn every_format_holds_every_row_and_no_formula() -> Result<()> {
 }
 
 /// Lists that are looked at and not taken along.
-const SHOWN_ONLY: [(&str, &str); 4] = [
+const SHOWN_ONLY: [(&str, &str); 5] = [
     ("list_enterprises", "it is who runs the installation that they are listed for"),
     ("list_sessions", "who is signed in, is so this moment"),
     ("list_shipping_points", "Wildberries is asked each time, and answers for one day and one city"),
+    ("list_stock_changes", "it is no list with an end: it is read on from its cursor"),
     ("list_user_sessions", "who is signed in, is so this moment"),
 ];
 
@@ -104,7 +105,8 @@ async fn every_list_has_an_export_with_its_filters_and_its_rows() -> Result<()> 
         filters.retain(|name| !["after", "limit"].contains(&name.as_str()));
         filters.insert("format".to_owned());
         assert_eq!(names(export), filters, "{id}");
-        if !path.contains('{') {
+        let asks = list["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["required"] == true);
+        if !asks {
             let (_, file) = shop.client.download(&format!("{path}/export?format=json")).await?;
             let rows: Vec<Value> = serde_json::from_slice(&file)?;
             assert_eq!(rows, shop.client.all(path).await?, "{id}");

@@ -1,6 +1,7 @@
 //! The suite: each test has a world of its own and acts through HTTP.
 
 mod alarms;
+mod answers;
 mod api_keys;
 mod audit;
 mod canary;
@@ -18,13 +19,17 @@ mod imports;
 mod jobs;
 mod keys;
 mod letters;
+mod lots;
 mod matrix;
 mod orders;
 mod people;
 mod permissions;
+mod plans;
 mod preconditions;
 mod printing;
 mod products;
+mod proof;
+mod publishing;
 mod reach;
 mod receipts;
 mod requests;
@@ -33,6 +38,8 @@ mod search;
 mod second_factor;
 mod sessions;
 mod sign_in;
+mod stock;
+mod stock_model;
 mod supplies;
 mod sync;
 mod tenancy;

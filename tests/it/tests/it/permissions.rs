@@ -53,6 +53,20 @@ fn every_operation_says_what_it_needs_and_those_that_need_nothing_need_no_token(
     Ok(())
 }
 
+/// What acts on stock are asked with.
+fn bodies_of_stock(warehouse: &str) -> BTreeMap<&'static str, Value> {
+    let lines = |lines: Value| json!({ "warehouseId": warehouse, "lines": lines });
+    BTreeMap::from([
+        ("move_stock", lines(json!([{ "barcode": "0", "from": "A-01", "to": "A-02", "quantity": 1 }]))),
+        ("adjust_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "change": 1, "reason": "found" }]))),
+        ("write_off_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "quantity": 1, "reason": "lost" }]))),
+        ("hold_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "quantity": 1, "reason": "damage" }]))),
+        ("reserve_stock", lines(json!([{ "barcode": "0", "quantity": 1 }]))),
+        ("release_holds", json!({ "warehouseId": warehouse, "ids": [NOBODY] })),
+        ("release_reservations", json!({ "warehouseId": warehouse, "ids": [NOBODY] })),
+    ])
+}
+
 #[expect(clippy::too_many_lines, reason = "a table: one line per operation")]
 #[tokio::test]
 async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
@@ -107,7 +121,7 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
     };
     let grants = json!([{ "role": "viewer", "reach": "own" }]);
     let role = json!({ "name": "Новая", "permissions": ["orders:read"] });
-    let bodies: BTreeMap<&str, Value> = BTreeMap::from([
+    let mut bodies: BTreeMap<&str, Value> = BTreeMap::from([
         ("create_user", json!({ "email": "new@example.org", "name": "Н", "password": it::PASSWORD, "grants": grants })),
         ("change_user", json!({ "name": "Другое" })),
         ("set_user_grants", json!({ "grants": grants })),
@@ -118,6 +132,10 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
         ("connect_account", json!({ "name": "К", "token": "a.b.c" })),
         ("replace_token", json!({ "token": "a.b.c" })),
         ("link_warehouse", json!({ "warehouseId": shop.warehouse })),
+        ("set_publishing_rule", json!({ "safety": 1 })),
+        ("set_publishing_quotas", json!({ "items": [{ "productId": shop.products[0]["id"], "quota": 1 }] })),
+        ("freeze_publishing", json!({ "reason": "Проверка" })),
+        ("thaw_publishing", json!({})),
         ("start_sync", json!({ "accountId": shop.account, "kind": "catalogue" })),
         ("create_product", json!({ "sku": "СВОЙ-1", "name": "Свой товар" })),
         ("change_product", json!({ "minStock": 3 })),
@@ -156,6 +174,7 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
         ("create_print_job", json!({ "printerId": shop.printer, "requestId": request })),
         ("resolve_print_item", json!({ "verdict": "printed" })),
     ]);
+    bodies.extend(bodies_of_stock(&shop.warehouse));
 
     // Two people whose roles are changed before each operation: that holds from the next request on.
     let (only, but) =

@@ -134,6 +134,17 @@ async fn nothing_is_done_to_what_is_out_of_reach() -> Result<()> {
         ),
         (
             Method::POST,
+            "/inventory/adjustments".to_owned(),
+            json!({ "warehouseId": there.warehouse,
+                    "lines": [{ "barcode": line["barcode"], "cell": "A-01", "change": 1, "reason": "found" }] }),
+        ),
+        (
+            Method::POST,
+            "/inventory/reservations".to_owned(),
+            json!({ "warehouseId": there.warehouse, "lines": [{ "barcode": line["barcode"], "quantity": 1 }] }),
+        ),
+        (
+            Method::POST,
             "/requests".to_owned(),
             json!({ "type": "order_picking", "warehouseId": there.warehouse, "count": 1 }),
         ),

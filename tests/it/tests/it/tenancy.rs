@@ -44,6 +44,8 @@ async fn a_stranger_finds_nothing_and_sees_nothing() -> Result<()> {
         "/products",
         "/inventory",
         "/inventory/entries",
+        "/inventory/holds",
+        "/inventory/reservations",
         "/orders",
         "/requests",
         "/supplies",

@@ -1,0 +1,149 @@
+//! `cargo wb chaos ledger`: many want the last units at once, then a storm of acts on stock while processes are killed with
+//! -9. Never sold twice, never drifting: what clients were told is compared with what the database holds, by a program
+//! that knows nothing of the product but its tables.
+
+mod acts;
+mod checker;
+mod race;
+mod storm;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+use wildberries::{ALL_CATEGORIES, Shop, TokenKind};
+
+use crate::client::text;
+use crate::programs::Program;
+use crate::{Client, Options, Stack, Steps, wait};
+
+/// How many processes of the API, and how many workers.
+const PROCESSES: usize = 3;
+const CELLS: usize = 12;
+const READY: Duration = Duration::from_secs(30);
+
+/// How much.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Rounds of the race.
+    pub rounds: u64,
+    /// Acts of the storm.
+    pub acts: u64,
+}
+
+impl Size {
+    /// What is promised.
+    pub const FULL: Self = Self { rounds: 200, acts: 100_000 };
+    /// Under ten minutes.
+    pub const SHORT: Self = Self { rounds: 40, acts: 20_000 };
+    /// Under three minutes.
+    pub const GATE: Self = Self { rounds: 6, acts: 2_500 };
+}
+
+/// Where it happens.
+struct World {
+    stack: Stack,
+    /// One client for each process of the API.
+    clients: Vec<Client>,
+    replicas: Vec<(Program, String)>,
+    workers: Vec<Program>,
+    warehouse: String,
+    /// Products with their sizes at Wildberries.
+    products: Vec<(String, i64)>,
+}
+
+/// The race, then the storm.
+pub async fn ledger(size: Size, seed: u64, steps: &mut Steps) -> anyhow::Result<()> {
+    steps.note(&format!("seed {seed}"));
+    let begin = Instant::now();
+    let mut world = World::prepare(steps).await?;
+    let racing = race::run(&world, size.rounds, seed);
+    let what = format!("{} rounds of {} who want {} units", size.rounds, race::WANTING, race::UNITS);
+    let race = steps.step(&what, racing).await?;
+    let what = format!("{} acts of {} clients, a process killed every 2 s", size.acts, storm::CLIENTS);
+    let storm = steps.step(&what, storm::run(&mut world, size.acts, seed)).await?;
+    let found = steps.step("Compare what was told with what is there", checker::check(&world, &storm.history)).await?;
+    let deadlocks = world.count("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").await?;
+    ensure!(deadlocks == 0, "{deadlocks} deadlocks");
+    ensure!(race.p99 < Duration::from_secs(1), "a reservation took {:?} at the 99th percentile", race.p99);
+    let proof = world.clients[0].get("/inventory/consistency").await?;
+    ensure!(proof["differences"] == json!([]), "{proof}");
+    steps.note(&format!(
+        "chaos ledger: seed {seed}; race {} rounds x {} reservations over {PROCESSES} API and {PROCESSES} worker processes, {} cancelled between, exactly {} each round, \
+         p99 {} ms; storm {} acts ({} done, {} refused, {} unknown of which {} done), {} killed with -9, {} entries, {} balances, 0 differences, 0 deadlocks, {:.0} s",
+        size.rounds,
+        race::WANTING,
+        race.cancelled,
+        race::UNITS,
+        race.p99.as_millis(),
+        size.acts,
+        found.done,
+        found.refused,
+        found.unknown,
+        found.unknown_done,
+        storm.kills,
+        found.entries,
+        found.balances,
+        begin.elapsed().as_secs_f64()
+    ));
+    drop((world.replicas, world.workers));
+    world.stack.down().await
+}
+
+impl World {
+    async fn prepare(steps: &mut Steps) -> anyhow::Result<Self> {
+        let shop = Shop { cards: 12, warehouses: 1, marked: 0, ..Shop::default() };
+        // A private server: its count of deadlocks is ours alone.
+        let options = Options { workers: PROCESSES, private: true, shop, ..Options::default() };
+        let mut stack = Stack::up_with(options, steps).await?;
+        let workers = std::mem::take(&mut stack.workers);
+        let mut replicas = Vec::new();
+        for number in 1..=PROCESSES {
+            let starting = stack.another_api(number);
+            replicas.push(steps.step(&format!("Start replica {number} of the API"), starting).await?);
+        }
+        let person = stack.administrator.clone();
+        let client = Client::new(&replicas[0].1)?.sign_in(&person.email, &person.password).await?;
+        let clients: Vec<_> = replicas.iter().map(|(_, url)| client.at(url)).collect();
+        let (account, products) =
+            steps.step("Store a token and pull the catalogue", catalogue(&stack, &client)).await?;
+        let warehouse = steps.step("Build a warehouse", build(&client, &account)).await?;
+        Ok(Self { stack, clients, replicas, workers, warehouse, products })
+    }
+
+    async fn count(&self, query: &'static str) -> anyhow::Result<i64> {
+        let mut admin = self.stack.servers.admin(&self.stack.database).await?;
+        sqlx::query_scalar(query).fetch_one(&mut admin).await.with_context(|| format!("counting: {query}"))
+    }
+}
+
+async fn catalogue(stack: &Stack, client: &Client) -> anyhow::Result<(String, Vec<(String, i64)>)> {
+    let token = stack.seller.token(TokenKind::Personal, ALL_CATEGORIES);
+    let account =
+        text(&client.post("/wildberries/accounts", json!({ "name": "Ромашка", "token": token })).await?, "id")?;
+    let products = wait::until_ok("the catalogue arrives", Duration::from_mins(1), async || {
+        let products = client.all("/products").await?;
+        ensure!(products.len() >= 12, "{} products", products.len());
+        let warehouses = client.get("/wildberries/warehouses").await?;
+        ensure!(warehouses["items"].as_array().is_some_and(|items| !items.is_empty()), "no warehouse yet");
+        Ok(products)
+    })
+    .await?;
+    let size = |product: &serde_json::Value| Ok((text(product, "id")?, product["chrtId"].as_i64().context("a size")?));
+    Ok((account, products.iter().map(size).collect::<anyhow::Result<_>>()?))
+}
+
+async fn build(client: &Client, account: &str) -> anyhow::Result<String> {
+    let warehouse = text(&client.post("/warehouses", json!({ "name": "Склад" })).await?, "id")?;
+    let cells: Vec<_> = (0..CELLS).map(|cell| json!({ "code": code(cell), "pickSequence": cell })).collect();
+    client.post(&format!("/warehouses/{warehouse}/cells"), json!({ "cells": cells })).await?;
+    for theirs in client.get("/wildberries/warehouses").await?["items"].as_array().context("a list")? {
+        let path = format!("/wildberries/accounts/{account}/warehouses/{}", theirs["wbWarehouseId"]);
+        client.put(&path, json!({ "warehouseId": warehouse })).await?;
+    }
+    Ok(warehouse)
+}
+
+fn code(cell: usize) -> String {
+    format!("A-{cell:02}")
+}

@@ -1,0 +1,183 @@
+//! The race: two hundred want one unit each of fifty, over three processes, and some change their minds. Never more than
+//! fifty have one; when they ask on, exactly fifty do. In some rounds buyers at Wildberries want the same units.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use futures::future::try_join_all;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use reqwest::Method;
+use serde_json::{Value, json};
+use wildberries::OrderSpec;
+
+use super::World;
+use crate::client::text;
+use crate::{Client, wait};
+
+/// Who want a unit at once.
+pub(super) const WANTING: u64 = 200;
+/// How many there are.
+pub(super) const UNITS: i64 = 50;
+/// In every so manieth round buyers order, too.
+const BUYERS_EVERY: u64 = 10;
+const BUYERS: usize = 20;
+const RESERVATIONS: &str = "/inventory/reservations";
+
+/// What the rounds met.
+pub(super) struct Met {
+    pub p99: Duration,
+    pub cancelled: u64,
+}
+
+pub(super) async fn run(world: &World, rounds: u64, seed: u64) -> anyhow::Result<Met> {
+    let (mut took, mut cancelled) = (Vec::new(), 0);
+    for round in 0..rounds {
+        let number = usize::try_from(round).context("a round")? % world.products.len();
+        let one = Round {
+            world,
+            product: &world.products[number].0,
+            size: world.products[number].1,
+            seed: seed ^ (round << 20),
+        };
+        let with_buyers = round % BUYERS_EVERY == BUYERS_EVERY - 1;
+        let (times, changed) = one.run(with_buyers).await.with_context(|| format!("round {round}"))?;
+        took.extend(times);
+        cancelled += changed;
+    }
+    took.sort_unstable();
+    let p99 = took[(took.len() * 99).div_ceil(100).saturating_sub(1)];
+    Ok(Met { p99, cancelled })
+}
+
+struct Round<'a> {
+    world: &'a World,
+    product: &'a str,
+    size: i64,
+    seed: u64,
+}
+
+/// On hand, and what of it is kept.
+struct Stock {
+    on_hand: i64,
+    kept: i64,
+}
+
+impl Round<'_> {
+    async fn run(&self, with_buyers: bool) -> anyhow::Result<(Vec<Duration>, u64)> {
+        self.refill().await?;
+        let before = self.stock().await?;
+        ensure!(before.on_hand - before.kept == UNITS, "the round begins with {} free", before.on_hand - before.kept);
+        let mut orders = Vec::new();
+        for _ in 0..if with_buyers { BUYERS } else { 0 } {
+            let spec = OrderSpec { chrt_id: Some(self.size), ..OrderSpec::default() };
+            orders.push(self.world.stack.seller.place_order(spec)?);
+        }
+        let outcomes = try_join_all((0..WANTING).map(|number| self.want(number))).await?;
+        let mut ids: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.kept.clone()).collect();
+        let cancelled = outcomes.iter().filter(|outcome| outcome.cancelled).count();
+        for number in &orders {
+            self.imported(*number).await?;
+        }
+        let now = self.stock().await?;
+        ensure!(now.kept - before.kept <= UNITS, "{} of {UNITS} units are held", now.kept - before.kept);
+        // Whoever changed their mind left units: they are asked for until they are gone, and not once more.
+        let asking = (WANTING..WANTING + WANTING / 2)
+            .map(|number| self.client(number).outcome(Method::POST, RESERVATIONS, Some(self.one())));
+        for (status, code) in try_join_all(asking).await? {
+            ensure!(status == 200 || code == "not_enough_stock", "asked on and was answered {status} {code}");
+        }
+        let end = self.stock().await?;
+        ensure!(
+            end.kept - before.kept == UNITS,
+            "{} of {UNITS} units are held when all were asked for",
+            end.kept - before.kept
+        );
+        ensure!(end.on_hand == before.on_hand, "units came or went");
+        let rows = self.client(0).all(&format!("{RESERVATIONS}?productId={}", self.product)).await?;
+        let by_hand: Vec<_> = rows.iter().filter(|row| row["orderId"].is_null()).map(|row| row["id"].clone()).collect();
+        ids.retain(|id| !by_hand.contains(id));
+        ensure!(ids.is_empty(), "{} acknowledged reservations are not there", ids.len());
+        let body = json!({ "warehouseId": self.world.warehouse, "ids": by_hand });
+        self.client(1).post("/inventory/reservations/release", body).await?;
+        Ok((outcomes.into_iter().map(|outcome| outcome.took).collect(), u64::try_from(cancelled)?))
+    }
+
+    fn client(&self, number: u64) -> &Client {
+        let clients = &self.world.clients;
+        &clients[usize::try_from(number).unwrap_or(0) % clients.len()]
+    }
+
+    fn one(&self) -> Value {
+        json!({ "warehouseId": self.world.warehouse, "lines": [{ "productId": self.product, "quantity": 1 }] })
+    }
+
+    /// Asks for one unit; every fifth who gets it changes their mind at once.
+    async fn want(&self, number: u64) -> anyhow::Result<Outcome> {
+        let mut chance = StdRng::seed_from_u64(self.seed ^ number);
+        let begin = Instant::now();
+        let answer = self.client(number).ask(Method::POST, RESERVATIONS, Some(self.one())).await?;
+        let took = begin.elapsed();
+        if answer.code() == "not_enough_stock" {
+            return Ok(Outcome { took, kept: None, cancelled: false });
+        }
+        if !answer.status.is_success() {
+            bail!("{} {}", answer.status, answer.body);
+        }
+        let id = answer.body["rows"][0]["parts"][0]["id"].clone();
+        if !chance.random_ratio(1, 5) {
+            return Ok(Outcome { took, kept: Some(id), cancelled: false });
+        }
+        let body = json!({ "warehouseId": self.world.warehouse, "ids": [id] });
+        self.client(number + 1).post("/inventory/reservations/release", body).await?;
+        Ok(Outcome { took, kept: None, cancelled: true })
+    }
+
+    async fn stock(&self) -> anyhow::Result<Stock> {
+        let mut stock = Stock { on_hand: 0, kept: 0 };
+        for row in self.client(0).all(&format!("/inventory?productId={}", self.product)).await? {
+            let number = |field: &str| row[field].as_i64().with_context(|| format!("{field} in {row}"));
+            stock.on_hand += number("onHand")?;
+            stock.kept += number("reserved")? + number("onHold")?;
+        }
+        Ok(stock)
+    }
+
+    /// Brings the free units to fifty. What is found serves who waits first, so it may take more than one go.
+    async fn refill(&self) -> anyhow::Result<()> {
+        for go in 0..10_i64 {
+            let stock = self.stock().await?;
+            let missing = UNITS - (stock.on_hand - stock.kept);
+            if missing == 0 {
+                return Ok(());
+            }
+            let cells = if missing > 0 { 2 } else { 1 };
+            let line = |cell: i64| {
+                let change = if missing > 0 { missing / 2 + cell * (missing % 2) } else { missing };
+                json!({ "productId": self.product, "cell": super::code(usize::try_from(cell + go % 2).unwrap_or(0)), "change": change, "reason": "opening" })
+            };
+            let lines: Vec<_> = (0..cells).map(line).filter(|line| line["change"] != 0).collect();
+            let body = json!({ "warehouseId": self.world.warehouse, "mode": "each_row", "lines": lines });
+            self.client(2).post("/inventory/adjustments", body).await?;
+        }
+        bail!("the free units cannot be brought to {UNITS}")
+    }
+
+    /// Waits until the order is known, and has found its unit or has not.
+    async fn imported(&self, number: i64) -> anyhow::Result<()> {
+        let client = self.client(0);
+        wait::until_ok("the order arrives", Duration::from_mins(1), async || {
+            let page = client.get(&format!("/orders?wbOrderId={number}")).await?;
+            let status = text(&page["items"][0], "status")?;
+            ensure!(["reserved", "out_of_stock"].contains(&status.as_str()), "it is {status}");
+            Ok(())
+        })
+        .await
+    }
+}
+
+struct Outcome {
+    took: Duration,
+    kept: Option<Value>,
+    cancelled: bool,
+}
