@@ -23,10 +23,10 @@ use shared::{Error, Result};
 
 use Needs::{Everywhere, Member, Person, Public, SignedIn, System};
 use Permission::{
-    AcknowledgeAlarms, AdjustStock, HoldStock, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters, ManageProducts,
-    ManageRequests, ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries, MoveStock,
-    PrintLabels, ReadAlarms, ReadAudit, ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock,
-    ReadWildberries, ReceiveGoods, ReserveStock, WorkRequests,
+    AcknowledgeAlarms, AdjustStock, HoldStock, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters,
+    ManageProducts, ManageRequests, ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries,
+    MoveStock, PrintLabels, ReadAlarms, ReadAudit, ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests,
+    ReadStock, ReadWildberries, ReceiveGoods, ReserveStock, WorkRequests,
 };
 
 /// What an operation asks of who calls it.

@@ -41,7 +41,12 @@ pub struct Api;
 #[OpenApi]
 impl Api {
     /// Export what may be published of each product
-    #[oai(path = "/wildberries/warehouses/:wb_warehouse_id/publishable/export", method = "get", operation_id = "export_publishable", tag = "Tag::Wildberries")]
+    #[oai(
+        path = "/wildberries/warehouses/:wb_warehouse_id/publishable/export",
+        method = "get",
+        operation_id = "export_publishable",
+        tag = "Tag::Wildberries"
+    )]
     async fn publishable(
         &self,
         Caller(actor): Caller,
@@ -55,7 +60,12 @@ impl Api {
     }
 
     /// Export what is to be published, as it was stated
-    #[oai(path = "/wildberries/warehouses/:wb_warehouse_id/stated/export", method = "get", operation_id = "export_stated", tag = "Tag::Wildberries")]
+    #[oai(
+        path = "/wildberries/warehouses/:wb_warehouse_id/stated/export",
+        method = "get",
+        operation_id = "export_stated",
+        tag = "Tag::Wildberries"
+    )]
     async fn stated(
         &self,
         Caller(actor): Caller,
@@ -72,7 +82,12 @@ impl Api {
     }
 
     /// Export rises that wait or waited for a second person
-    #[oai(path = "/publications/export", method = "get", operation_id = "export_publications", tag = "Tag::Wildberries")]
+    #[oai(
+        path = "/publications/export",
+        method = "get",
+        operation_id = "export_publications",
+        tag = "Tag::Wildberries"
+    )]
     async fn publications(
         &self,
         Caller(actor): Caller,
@@ -90,7 +105,12 @@ impl Api {
     }
 
     /// Export the products of a rise
-    #[oai(path = "/publications/:id/lines/export", method = "get", operation_id = "export_publication_lines", tag = "Tag::Wildberries")]
+    #[oai(
+        path = "/publications/:id/lines/export",
+        method = "get",
+        operation_id = "export_publication_lines",
+        tag = "Tag::Wildberries"
+    )]
     async fn lines(
         &self,
         Caller(actor): Caller,

@@ -94,7 +94,12 @@ impl Api {
     }
 
     /// Export the ledger, oldest first
-    #[oai(path = "/inventory/entries/export", method = "get", operation_id = "export_stock_entries", tag = "Tag::Inventory")]
+    #[oai(
+        path = "/inventory/entries/export",
+        method = "get",
+        operation_id = "export_stock_entries",
+        tag = "Tag::Inventory"
+    )]
     #[expect(clippy::too_many_arguments, reason = "one parameter per filter")]
     async fn entries(
         &self,
@@ -146,7 +151,12 @@ impl Api {
     }
 
     /// Export balances as they were
-    #[oai(path = "/inventory/past/export", method = "get", operation_id = "export_past_balances", tag = "Tag::Inventory")]
+    #[oai(
+        path = "/inventory/past/export",
+        method = "get",
+        operation_id = "export_past_balances",
+        tag = "Tag::Inventory"
+    )]
     #[expect(clippy::too_many_arguments, reason = "one parameter per filter")]
     async fn past(
         &self,
@@ -177,7 +187,12 @@ impl Api {
     }
 
     /// Export what came and left in a period, by product
-    #[oai(path = "/inventory/turnover/export", method = "get", operation_id = "export_turnover", tag = "Tag::Inventory")]
+    #[oai(
+        path = "/inventory/turnover/export",
+        method = "get",
+        operation_id = "export_turnover",
+        tag = "Tag::Inventory"
+    )]
     async fn turnover(
         &self,
         Caller(actor): Caller,
@@ -203,7 +218,12 @@ impl Api {
     }
 
     /// Export products on hand of which nothing was shipped for so many days
-    #[oai(path = "/inventory/slow-movers/export", method = "get", operation_id = "export_slow_movers", tag = "Tag::Inventory")]
+    #[oai(
+        path = "/inventory/slow-movers/export",
+        method = "get",
+        operation_id = "export_slow_movers",
+        tag = "Tag::Inventory"
+    )]
     async fn slow_movers(
         &self,
         Caller(actor): Caller,
@@ -217,10 +237,8 @@ impl Api {
         /// What kind of file; CSV if absent.
         format: Query<Option<ExportFormat>>,
     ) -> Result<Export<SlowMover>, ApiError> {
-        let list = Slow {
-            days: days.0,
-            filter: BalanceFilter { warehouse_id: warehouse_id.0, ..BalanceFilter::default() },
-        };
+        let list =
+            Slow { days: days.0, filter: BalanceFilter { warehouse_id: warehouse_id.0, ..BalanceFilter::default() } };
         export(&db, actor, "slow-movers", format.0.unwrap_or_default(), list).await
     }
 
@@ -244,7 +262,12 @@ impl Api {
     }
 
     /// Export what is reserved
-    #[oai(path = "/inventory/reservations/export", method = "get", operation_id = "export_reservations", tag = "Tag::Inventory")]
+    #[oai(
+        path = "/inventory/reservations/export",
+        method = "get",
+        operation_id = "export_reservations",
+        tag = "Tag::Inventory"
+    )]
     async fn reservations(
         &self,
         Caller(actor): Caller,

@@ -293,7 +293,11 @@ mod tests {
         let package = "http://schemas.openxmlformats.org/package/2006/relationships";
         let related = |parts: &[&str]| {
             let part = |(number, name): (usize, &&str)| {
-                let kind = if name.starts_with("work") { "worksheet" } else { "sharedStrings" };
+                let kind = match *name {
+                    "xl/workbook" => "officeDocument",
+                    "sharedStrings" => "sharedStrings",
+                    _ => "worksheet",
+                };
                 format!("<Relationship Id=\"rId{number}\" Type=\"{office}/{kind}\" Target=\"{name}.xml\"/>")
             };
             let parts: Vec<_> = parts.iter().enumerate().map(part).collect();
@@ -301,6 +305,7 @@ mod tests {
         };
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, content) in [
+            ("_rels/.rels", related(&["xl/workbook"])),
             ("xl/_rels/workbook.xml.rels", related(&["worksheets/sheet1", "sharedStrings"])),
             (
                 "xl/workbook.xml",
