@@ -245,10 +245,10 @@ table! {
     "export_slow_movers": one(&[ReadStock]);
     "export_holds": one(&[ReadStock]);
     "export_reservations": one(&[ReadStock]);
-    "export_publishable": one(&[ReadWildberries]);
-    "export_stated": one(&[ReadWildberries]);
     "export_publications": one(&[ReadWildberries]);
     "export_publication_lines": one(&[ReadWildberries]);
+    "export_publishable": one(&[ReadWildberries]);
+    "export_stated": one(&[ReadWildberries]);
     "export_orders": one(&[ReadOrders]);
     "export_cells": one(&[ReadStock]);
     "export_requests": one(&[ReadRequests]);

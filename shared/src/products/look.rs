@@ -82,7 +82,7 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &ProductFilter, query: &PageQue
                  ) SELECT below.id FROM below))
              AND (p.archived_at IS NOT NULL) = $5::boolean AND ($6::boolean IS NULL OR p.is_bundle = $6)
              AND (NOT $7::boolean OR p.min_stock > (
-                 SELECT coalesce(sum(free_units(b)), 0) FROM balances AS b JOIN cells AS l ON l.id = b.cell_id
+                 SELECT coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(l)), 0) FROM balances AS b JOIN cells AS l ON l.id = b.cell_id
                  WHERE b.product_id = p.id AND ($8::uuid[] IS NULL OR l.warehouse_id = ANY($8))))
              AND ($9::text IS NULL OR (p.name, p.id) > ($9, $10::uuid))
            ORDER BY p.name, p.id LIMIT $11"#,

@@ -73,7 +73,7 @@ pub(super) async fn search(
                      ) SELECT below.id FROM below))
                  AND (p.archived_at IS NOT NULL) = $12::boolean AND ($13::boolean IS NULL OR p.is_bundle = $13)
                  AND (NOT $14::boolean OR p.min_stock > (
-                     SELECT coalesce(sum(free_units(b)), 0) FROM balances AS b JOIN cells AS l ON l.id = b.cell_id
+                     SELECT coalesce(sum(b.on_hand - b.reserved), 0) FROM balances AS b JOIN cells AS l ON l.id = b.cell_id
                      WHERE b.product_id = p.id AND ($15::uuid[] IS NULL OR l.warehouse_id = ANY($15))))
            )
            SELECT id AS "id!: ProductId", score AS "score!" FROM found

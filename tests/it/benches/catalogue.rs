@@ -165,6 +165,7 @@ async fn main() -> Result<()> {
     let clients = clients(&app, &email).await?;
     let mut admin = app.admin().await?;
     let enterprise: Uuid = sqlx::query_scalar("SELECT id FROM enterprises").fetch_one(&mut admin).await?;
+    let mut admin = app.admin_in(&enterprise.to_string()).await?;
     sqlx::query(
         "INSERT INTO products (enterprise_id, id, sku, name, vendor_code, brand, weight_g, created_at, changed_at)
          SELECT $1, gen_random_uuid(), 'sku-' || n, 'Кроссовки летние ' || n, 'sku', 'Ромашка', 300, now(), now()

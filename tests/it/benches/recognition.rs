@@ -78,7 +78,7 @@ async fn main() -> Result<()> {
          SELECT $1, gen_random_uuid(), 'sku-' || n, 'Кроссовки летние ' || n, now(), now() FROM generate_series(1, 2000) AS n",
     )
     .bind(enterprise.0)
-    .execute(&mut app.admin().await?)
+    .execute(&mut app.admin_in(&enterprise.to_string()).await?)
     .await?;
 
     // As superuser, whom row security does not bind.

@@ -170,3 +170,15 @@ async fn ids(shop: &Shop<'_>) -> Result<Vec<(&'static str, String)>> {
     }
     Ok(ids)
 }
+
+/// What must stand in an operation's query, for example: `&from=…&to=…`; a period ends after it began.
+pub fn required_query(operation: &Value) -> String {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let required = parameters.filter(|one| one["in"] == "query" && one["required"] == true);
+    let one = |one: &Value| match (one["name"].as_str(), one["schema"]["format"].as_str()) {
+        (Some("to"), _) => "&to=2026-02-01T00:00:00Z".to_owned(),
+        (Some(name), Some("date-time")) => format!("&{name}=2026-01-01T00:00:00Z"),
+        (name, _) => format!("&{}=1", name.unwrap_or_default()),
+    };
+    required.map(one).collect()
+}

@@ -224,6 +224,13 @@ impl TestApp {
         PgConnection::connect(&self.admin_url()).await.context("connecting")
     }
 
+    /// The same in the name of an enterprise: what triggers do as the owner is bound by row security.
+    pub async fn admin_in(&self, enterprise: &str) -> Result<PgConnection> {
+        let mut admin = self.admin().await?;
+        sqlx::query("SELECT set_config('app.enterprise_id', $1, false)").bind(enterprise).execute(&mut admin).await?;
+        Ok(admin)
+    }
+
     /// One number out of the database.
     pub async fn count(&self, sql: &'static str) -> Result<i64> {
         Ok(sqlx::query_scalar(sql).fetch_one(&mut self.admin().await?).await?)

@@ -1,4 +1,4 @@
-//! What is published at Wildberries.
+//! What Wildberries is told of the stock.
 
 use poem::web::Data;
 use poem_openapi::OpenApi;
@@ -14,74 +14,23 @@ use crate::auth::Caller;
 use crate::problem::ApiError;
 use crate::publishing::{Publication, PublicationLine, Publishable, StatedQuantity};
 
-/// Of one warehouse at Wildberries.
-struct PublishableIn(WbWarehouseId);
-listed!(PublishableIn => Publishable, |list, tx, query| {
-    Ok(publishing::publishable(tx, list.0, query).await?.map(Into::into))
-});
-
-/// Of one warehouse at Wildberries.
-struct StatedIn {
-    warehouse: WbWarehouseId,
-    since: i64,
-}
-listed!(StatedIn => StatedQuantity, |list, tx, query| {
-    Ok(publishing::stated(tx, list.warehouse, list.since, query).await?.map(Into::into))
-});
-
 listed!(PublicationFilter => Publication, |list, tx, query| Ok(publishing::list(tx, list, query).await?.map(Into::into)));
 
-/// Of one rise.
 struct LinesOf(PublicationId);
 listed!(LinesOf => PublicationLine, |list, tx, query| Ok(publishing::lines(tx, list.0, query).await?.map(Into::into)));
+
+struct PublishableIn(WbWarehouseId);
+listed!(PublishableIn => Publishable, |list, tx, query| Ok(publishing::publishable(tx, list.0, query).await?.map(Into::into)));
+
+struct StatedIn(WbWarehouseId, i64);
+listed!(StatedIn => StatedQuantity, |list, tx, query| Ok(publishing::stated(tx, list.0, list.1, query).await?.map(Into::into)));
 
 /// Exports.
 pub struct Api;
 
 #[OpenApi]
 impl Api {
-    /// Export what may be published of each product
-    #[oai(
-        path = "/wildberries/warehouses/:wb_warehouse_id/publishable/export",
-        method = "get",
-        operation_id = "export_publishable",
-        tag = "Tag::Wildberries"
-    )]
-    async fn publishable(
-        &self,
-        Caller(actor): Caller,
-        db: Data<&Db>,
-        wb_warehouse_id: Path<WbWarehouseId>,
-        /// What kind of file; CSV if absent.
-        format: Query<Option<ExportFormat>>,
-    ) -> Result<Export<Publishable>, ApiError> {
-        let list = PublishableIn(wb_warehouse_id.0);
-        export(&db, actor, "publishable", format.0.unwrap_or_default(), list).await
-    }
-
-    /// Export what is to be published, as it was stated
-    #[oai(
-        path = "/wildberries/warehouses/:wb_warehouse_id/stated/export",
-        method = "get",
-        operation_id = "export_stated",
-        tag = "Tag::Wildberries"
-    )]
-    async fn stated(
-        &self,
-        Caller(actor): Caller,
-        db: Data<&Db>,
-        wb_warehouse_id: Path<WbWarehouseId>,
-        /// Only what was stated after this number; everything if absent.
-        #[oai(validator(minimum(value = "0")))]
-        since: Query<Option<i64>>,
-        /// What kind of file; CSV if absent.
-        format: Query<Option<ExportFormat>>,
-    ) -> Result<Export<StatedQuantity>, ApiError> {
-        let list = StatedIn { warehouse: wb_warehouse_id.0, since: since.0.unwrap_or(0) };
-        export(&db, actor, "stated", format.0.unwrap_or_default(), list).await
-    }
-
-    /// Export rises that wait or waited for a second person
+    /// Export rises that were too large for one person, newest first
     #[oai(
         path = "/publications/export",
         method = "get",
@@ -92,13 +41,13 @@ impl Api {
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
         /// In this state.
         status: Query<Option<PublicationStatus>>,
         /// For this warehouse at Wildberries.
         #[oai(name = "wbWarehouseId")]
         wb_warehouse_id: Query<Option<WbWarehouseId>>,
-        /// What kind of file; CSV if absent.
-        format: Query<Option<ExportFormat>>,
     ) -> Result<Export<Publication>, ApiError> {
         let list = PublicationFilter { status: status.0, wb_warehouse_id: wb_warehouse_id.0 };
         export(&db, actor, "publications", format.0.unwrap_or_default(), list).await
@@ -121,5 +70,46 @@ impl Api {
     ) -> Result<Export<PublicationLine>, ApiError> {
         let list = LinesOf(id.0);
         export(&db, actor, "publication-lines", format.0.unwrap_or_default(), list).await
+    }
+
+    /// Export how much of each product may be published in a Wildberries warehouse
+    #[oai(
+        path = "/wildberries/warehouses/:wb_warehouse_id/publishable/export",
+        method = "get",
+        operation_id = "export_publishable",
+        tag = "Tag::Wildberries"
+    )]
+    async fn publishable(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        wb_warehouse_id: Path<WbWarehouseId>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
+    ) -> Result<Export<Publishable>, ApiError> {
+        let list = PublishableIn(wb_warehouse_id.0);
+        export(&db, actor, "publishable", format.0.unwrap_or_default(), list).await
+    }
+
+    /// Export what is to be published in a Wildberries warehouse, as it was stated
+    #[oai(
+        path = "/wildberries/warehouses/:wb_warehouse_id/stated/export",
+        method = "get",
+        operation_id = "export_stated",
+        tag = "Tag::Wildberries"
+    )]
+    async fn stated(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        wb_warehouse_id: Path<WbWarehouseId>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
+        /// Only what was stated after this number; everything if absent.
+        #[oai(validator(minimum(value = "0")))]
+        since: Query<Option<i64>>,
+    ) -> Result<Export<StatedQuantity>, ApiError> {
+        let list = StatedIn(wb_warehouse_id.0, since.0.unwrap_or(0));
+        export(&db, actor, "stated", format.0.unwrap_or_default(), list).await
     }
 }

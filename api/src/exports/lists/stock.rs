@@ -1,4 +1,4 @@
-//! How many there are, were, came and went, and what is held.
+//! Stock: how much of what is where, was there, moves, or is kept.
 
 use chrono::{DateTime, Utc};
 use poem::web::Data;
@@ -17,43 +17,19 @@ use crate::inventory::held::{Hold, Reservation};
 use crate::inventory::{Balance, StockEntry};
 use crate::problem::ApiError;
 
-struct Balances {
-    by: Grouping,
-    filter: BalanceFilter,
-}
-listed!(Balances => Balance, |list, tx, query| {
-    Ok(inventory::balances(tx, list.by, &list.filter, query).await?.map(Into::into))
-});
+struct Balances(Grouping, BalanceFilter);
+listed!(Balances => Balance, |list, tx, query| Ok(inventory::balances(tx, list.0, &list.1, query).await?.map(Into::into)));
+
+struct Past(DateTime<Utc>, Grouping, BalanceFilter);
+listed!(Past => PastBalance, |list, tx, query| Ok(inventory::past(tx, list.0, list.1, &list.2, query).await?.map(Into::into)));
+
+struct Moved(Span, BalanceFilter);
+listed!(Moved => Turnover, |list, tx, query| Ok(inventory::turnover(tx, list.0, &list.1, query).await?.map(Into::into)));
+
+struct Slow(i32, BalanceFilter);
+listed!(Slow => SlowMover, |list, tx, query| Ok(inventory::slow_movers(tx, list.0, &list.1, query).await?.map(Into::into)));
 
 listed!(EntryFilter => StockEntry, |list, tx, query| Ok(inventory::entries(tx, list, query).await?.map(Into::into)));
-
-/// Balances at one moment.
-struct Past {
-    at: DateTime<Utc>,
-    by: Grouping,
-    filter: BalanceFilter,
-}
-listed!(Past => PastBalance, |list, tx, query| {
-    Ok(inventory::past(tx, list.at, list.by, &list.filter, query).await?.map(Into::into))
-});
-
-/// What came and left in a period.
-struct Turned {
-    span: Span,
-    filter: BalanceFilter,
-}
-listed!(Turned => Turnover, |list, tx, query| {
-    Ok(inventory::turnover(tx, list.span, &list.filter, query).await?.map(Into::into))
-});
-
-/// What lies for so many days.
-struct Slow {
-    days: i32,
-    filter: BalanceFilter,
-}
-listed!(Slow => SlowMover, |list, tx, query| {
-    Ok(inventory::slow_movers(tx, list.days, &list.filter, query).await?.map(Into::into))
-});
 
 struct Holds(HeldFilter);
 listed!(Holds => Hold, |list, tx, query| Ok(inventory::holds(tx, &list.0, query).await?.map(Into::into)));
@@ -66,12 +42,14 @@ pub struct Api;
 
 #[OpenApi]
 impl Api {
-    /// Export balances
+    /// Export balances by lot, cell, warehouse or product
     #[oai(path = "/inventory/export", method = "get", operation_id = "export_balances", tag = "Tag::Inventory")]
     async fn balances(
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
         /// What one row is about; a lot of a product in a cell if absent.
         by: Query<Option<Grouping>>,
         /// Of this product.
@@ -83,17 +61,13 @@ impl Api {
         /// In this cell.
         #[oai(name = "cellId")]
         cell_id: Query<Option<CellId>>,
-        /// What kind of file; CSV if absent.
-        format: Query<Option<ExportFormat>>,
     ) -> Result<Export<Balance>, ApiError> {
-        let list = Balances {
-            by: by.0.unwrap_or_default(),
-            filter: BalanceFilter { product_id: product_id.0, warehouse_id: warehouse_id.0, cell_id: cell_id.0 },
-        };
+        let filter = BalanceFilter { product_id: product_id.0, warehouse_id: warehouse_id.0, cell_id: cell_id.0 };
+        let list = Balances(by.0.unwrap_or_default(), filter);
         export(&db, actor, "balances", format.0.unwrap_or_default(), list).await
     }
 
-    /// Export the ledger, oldest first
+    /// Export the stock ledger, oldest first
     #[oai(
         path = "/inventory/entries/export",
         method = "get",
@@ -105,6 +79,8 @@ impl Api {
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
         /// Of this product.
         #[oai(name = "productId")]
         product_id: Query<Option<ProductId>>,
@@ -132,8 +108,6 @@ impl Api {
         from: Query<Option<DateTime<Utc>>>,
         /// Before this moment.
         to: Query<Option<DateTime<Utc>>>,
-        /// What kind of file; CSV if absent.
-        format: Query<Option<ExportFormat>>,
     ) -> Result<Export<StockEntry>, ApiError> {
         let list = EntryFilter {
             product_id: product_id.0,
@@ -150,18 +124,19 @@ impl Api {
         export(&db, actor, "stock-entries", format.0.unwrap_or_default(), list).await
     }
 
-    /// Export balances as they were
+    /// Export what was on hand at a moment in the past
     #[oai(
         path = "/inventory/past/export",
         method = "get",
         operation_id = "export_past_balances",
         tag = "Tag::Inventory"
     )]
-    #[expect(clippy::too_many_arguments, reason = "one parameter per filter")]
     async fn past(
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
         /// When. One that is two minutes old or older does not change any more.
         at: Query<DateTime<Utc>>,
         /// What one row is about; a lot of a product in a cell if absent.
@@ -175,14 +150,9 @@ impl Api {
         /// In this cell.
         #[oai(name = "cellId")]
         cell_id: Query<Option<CellId>>,
-        /// What kind of file; CSV if absent.
-        format: Query<Option<ExportFormat>>,
     ) -> Result<Export<PastBalance>, ApiError> {
-        let list = Past {
-            at: at.0,
-            by: by.0.unwrap_or_default(),
-            filter: BalanceFilter { product_id: product_id.0, warehouse_id: warehouse_id.0, cell_id: cell_id.0 },
-        };
+        let filter = BalanceFilter { product_id: product_id.0, warehouse_id: warehouse_id.0, cell_id: cell_id.0 };
+        let list = Past(at.0, by.0.unwrap_or_default(), filter);
         export(&db, actor, "past-balances", format.0.unwrap_or_default(), list).await
     }
 
@@ -197,6 +167,8 @@ impl Api {
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
         /// The period's first moment.
         from: Query<DateTime<Utc>>,
         /// The first moment behind it.
@@ -207,13 +179,9 @@ impl Api {
         /// In this warehouse.
         #[oai(name = "warehouseId")]
         warehouse_id: Query<Option<WarehouseId>>,
-        /// What kind of file; CSV if absent.
-        format: Query<Option<ExportFormat>>,
     ) -> Result<Export<Turnover>, ApiError> {
-        let list = Turned {
-            span: Span::new(from.0, to.0)?,
-            filter: BalanceFilter { product_id: product_id.0, warehouse_id: warehouse_id.0, cell_id: None },
-        };
+        let filter = BalanceFilter { product_id: product_id.0, warehouse_id: warehouse_id.0, cell_id: None };
+        let list = Moved(Span::new(from.0, to.0)?, filter);
         export(&db, actor, "turnover", format.0.unwrap_or_default(), list).await
     }
 
@@ -228,40 +196,39 @@ impl Api {
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
         /// For how many days, from 1 to 3650.
         #[oai(validator(minimum(value = "1"), maximum(value = "3650")))]
         days: Query<i32>,
         /// In this warehouse.
         #[oai(name = "warehouseId")]
         warehouse_id: Query<Option<WarehouseId>>,
-        /// What kind of file; CSV if absent.
-        format: Query<Option<ExportFormat>>,
     ) -> Result<Export<SlowMover>, ApiError> {
-        let list =
-            Slow { days: days.0, filter: BalanceFilter { warehouse_id: warehouse_id.0, ..BalanceFilter::default() } };
+        let list = Slow(days.0, BalanceFilter { warehouse_id: warehouse_id.0, ..BalanceFilter::default() });
         export(&db, actor, "slow-movers", format.0.unwrap_or_default(), list).await
     }
 
-    /// Export what is on hold
+    /// Export active holds, oldest first
     #[oai(path = "/inventory/holds/export", method = "get", operation_id = "export_holds", tag = "Tag::Inventory")]
     async fn holds(
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
         /// Of this product.
         #[oai(name = "productId")]
         product_id: Query<Option<ProductId>>,
         /// In this warehouse.
         #[oai(name = "warehouseId")]
         warehouse_id: Query<Option<WarehouseId>>,
-        /// What kind of file; CSV if absent.
-        format: Query<Option<ExportFormat>>,
     ) -> Result<Export<Hold>, ApiError> {
         let list = Holds(HeldFilter { product_id: product_id.0, warehouse_id: warehouse_id.0 });
         export(&db, actor, "holds", format.0.unwrap_or_default(), list).await
     }
 
-    /// Export what is reserved
+    /// Export active reservations, oldest first
     #[oai(
         path = "/inventory/reservations/export",
         method = "get",
@@ -272,14 +239,14 @@ impl Api {
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
         /// Of this product.
         #[oai(name = "productId")]
         product_id: Query<Option<ProductId>>,
         /// In this warehouse.
         #[oai(name = "warehouseId")]
         warehouse_id: Query<Option<WarehouseId>>,
-        /// What kind of file; CSV if absent.
-        format: Query<Option<ExportFormat>>,
     ) -> Result<Export<Reservation>, ApiError> {
         let list = Reservations(HeldFilter { product_id: product_id.0, warehouse_id: warehouse_id.0 });
         export(&db, actor, "reservations", format.0.unwrap_or_default(), list).await

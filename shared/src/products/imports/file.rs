@@ -293,19 +293,19 @@ mod tests {
         let package = "http://schemas.openxmlformats.org/package/2006/relationships";
         let related = |parts: &[&str]| {
             let part = |(number, name): (usize, &&str)| {
-                let kind = match *name {
-                    "xl/workbook" => "officeDocument",
-                    "sharedStrings" => "sharedStrings",
-                    _ => "worksheet",
-                };
+                let kind = if name.starts_with("work") { "worksheet" } else { "sharedStrings" };
                 format!("<Relationship Id=\"rId{number}\" Type=\"{office}/{kind}\" Target=\"{name}.xml\"/>")
             };
             let parts: Vec<_> = parts.iter().enumerate().map(part).collect();
             format!("<Relationships xmlns=\"{package}\">{}</Relationships>", parts.concat())
         };
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let root = format!(
+            "<Relationships xmlns=\"{package}\">\
+             <Relationship Id=\"rId1\" Type=\"{office}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+        );
         for (name, content) in [
-            ("_rels/.rels", related(&["xl/workbook"])),
+            ("_rels/.rels", root),
             ("xl/_rels/workbook.xml.rels", related(&["worksheets/sheet1", "sharedStrings"])),
             (
                 "xl/workbook.xml",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
+use it::people::enterprise_of;
 use it::{Reach, Shop, TestApp};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -33,10 +34,7 @@ fn moment(time: chrono::DateTime<chrono::Utc>) -> String {
 
 /// As the owner of everything, in the shop's enterprise.
 async fn owner(shop: &Shop<'_>) -> Result<PgConnection> {
-    let mut admin = shop.app.admin().await?;
-    let enterprise = text(&shop.client.get("/users/me").await?, "enterpriseId")?;
-    sqlx::query("SELECT set_config('app.enterprise_id', $1, false)").bind(enterprise).execute(&mut admin).await?;
-    Ok(admin)
+    shop.app.admin_in(&enterprise_of(&shop.client).await?).await
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The document is what holds: what it does not allow is refused by name, and what is answered is in it.
 
 use anyhow::{Context, Result};
+use it::answers::required_query;
 use it::{Reach, TestApp};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -97,14 +98,7 @@ async fn every_list_keeps_to_the_sizes_of_pages_that_the_document_gives() -> Res
     let mut lists = 0;
     for (path, item) in document()["paths"].as_object().context("paths")? {
         let parameters = || item["get"]["parameters"].as_array().into_iter().flatten();
-        let required = parameters().filter(|one| one["in"] == "query" && one["required"] == true);
-        let required: String = required
-            .map(|one| match (one["name"].as_str(), one["schema"]["format"].as_str()) {
-                (Some("to"), _) => "&to=2026-02-01T00:00:00Z".to_owned(),
-                (Some(name), Some("date-time")) => format!("&{name}=2026-01-01T00:00:00Z"),
-                (name, _) => format!("&{}=1", name.unwrap_or_default()),
-            })
-            .collect();
+        let required = required_query(&item["get"]);
         for limit in parameters().filter(|parameter| parameter["name"] == "limit") {
             let (least, most) = (&limit["schema"]["minimum"], &limit["schema"]["maximum"]);
             let (least, most) = (least.as_i64().context("a minimum")?, most.as_i64().context("a maximum")?);

@@ -46,6 +46,11 @@ pub(super) async fn run(broken: &mut Vec<&'static str>, steps: &mut Steps) -> Re
 /// Names as shops have them: no two alike, and their words in many.
 async fn fill(admin: &mut PgConnection, enterprise: Uuid) -> Result<()> {
     let there: i64 = sqlx::query_scalar("SELECT count(*) FROM products").fetch_one(&mut *admin).await?;
+    // The lot that each product has is written by its owner, whom row security binds.
+    sqlx::query("SELECT set_config('app.enterprise_id', $1, false)")
+        .bind(enterprise.to_string())
+        .execute(&mut *admin)
+        .await?;
     sqlx::query(
         "WITH words AS (
              SELECT ARRAY['Футболка', 'Кружка', 'Кроссовки', 'Рюкзак', 'Шапка', 'Полотенце', 'Тарелка', 'Чехол', 'Лампа', 'Платье',
