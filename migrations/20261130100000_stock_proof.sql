@@ -86,6 +86,5 @@ ALTER TABLE alarms
     DROP CONSTRAINT alarms_kind_known,
     ADD CONSTRAINT alarms_kind_known
         CHECK (kind IN ('seller_shared', 'stock_difference', 'token_expired', 'token_expiring', 'token_refused')),
-    ADD CONSTRAINT alarms_account_where_it_is_about_one CHECK ((account_id IS NULL) = (kind = 'stock_difference')),
-    DROP CONSTRAINT alarms_occasion_key,
-    ADD CONSTRAINT alarms_occasion_key UNIQUE NULLS NOT DISTINCT (enterprise_id, kind, account_id, occasion);
+    ADD CONSTRAINT alarms_account_where_it_is_about_one CHECK ((account_id IS NULL) = (kind = 'stock_difference'));
+CREATE UNIQUE INDEX alarms_occasion_without_account_key ON alarms (enterprise_id, kind, occasion) WHERE account_id IS NULL;

@@ -132,6 +132,8 @@ fn statuses_of(method: &str, operation: &Map<String, Value>) -> Vec<u16> {
     let has_version = parameters.iter().any(|parameter| parameter["$ref"] == versions::IF_MATCH);
     let has_body = operation.contains_key("requestBody");
     let is_sent_something = has_body || !parameters.is_empty();
+    // One thing is got by its id or by something else that names it: it may not be there.
+    let is_of_one = has_path || (id.starts_with("get_") && !parameters.is_empty());
     let is_closed = needs != Some(Needs::Public);
     // About the caller themselves, and of that not everything is there.
     let is_ones_own = matches!(needs, Some(Needs::Member | Needs::Person | Needs::SignedIn));
@@ -139,7 +141,7 @@ fn statuses_of(method: &str, operation: &Map<String, Value>) -> Vec<u16> {
         (StatusCode::BAD_REQUEST, is_sent_something),
         (StatusCode::UNAUTHORIZED, is_closed || JUDGES_OF_SECRETS.contains(&id)),
         (StatusCode::FORBIDDEN, is_closed),
-        (StatusCode::NOT_FOUND, has_path || has_body || is_ones_own),
+        (StatusCode::NOT_FOUND, is_of_one || has_body || is_ones_own),
         (StatusCode::REQUEST_TIMEOUT, has_body),
         (StatusCode::CONFLICT, method != "get" || READS_WITH_RULES.contains(&id)),
         (StatusCode::PRECONDITION_FAILED, has_version),

@@ -153,7 +153,7 @@ pub(crate) async fn raise(
     let raised = sqlx::query!(
         "INSERT INTO alarms (enterprise_id, id, kind, account_id, occasion, detail, raised_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
-         ON CONFLICT ON CONSTRAINT alarms_occasion_key DO NOTHING",
+         ON CONFLICT DO NOTHING",
         enterprise_id as _,
         AlarmId::new() as _,
         kind as AlarmKind,

@@ -4,11 +4,11 @@ use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
-use shared::ids::{ProductId, WarehouseId};
-use shared::inventory::{self, AdjustReason, Mode, WriteOffReason};
+use shared::ids::ProductId;
+use shared::inventory::{self, AdjustReason, WriteOffReason};
 use shared::orders;
 
-use super::rows::{LotName, StockPosted, heading, item};
+use super::rows::{LotName, StockPosted, act, item};
 use crate::Tag;
 use crate::answers::Ending;
 use crate::auth::Caller;
@@ -36,23 +36,12 @@ pub struct StockMoveLine {
     pub quantity: i32,
 }
 
-/// Goods to be moved inside a warehouse.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", deny_unknown_fields)]
-pub struct MoveStock {
-    /// In which warehouse.
-    pub warehouse_id: WarehouseId,
-    /// The number of your own document.
-    #[oai(validator(min_length = 1, max_length = 100))]
-    pub number: Option<String>,
-    /// In words.
-    #[oai(validator(min_length = 1, max_length = 1000))]
-    pub comment: Option<String>,
-    /// What becomes of the other lines when one is refused; `all_or_nothing` if absent.
-    pub mode: Option<Mode>,
-    /// At most 1000; a line may move on what a line before it has brought.
-    #[oai(validator(min_items = 1, max_items = 1000))]
-    pub lines: Vec<StockMoveLine>,
+act! {
+    /// Goods to be moved inside a warehouse.
+    MoveStock {
+        /// At most 1000; a line may move on what a line before it has brought.
+        lines: StockMoveLine,
+    }
 }
 
 /// So many units more or less in a cell.
@@ -76,23 +65,12 @@ pub struct StockAdjustLine {
     pub reason: AdjustReason,
 }
 
-/// Balances to be corrected.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AdjustStock {
-    /// In which warehouse.
-    pub warehouse_id: WarehouseId,
-    /// The number of your own document.
-    #[oai(validator(min_length = 1, max_length = 100))]
-    pub number: Option<String>,
-    /// In words.
-    #[oai(validator(min_length = 1, max_length = 1000))]
-    pub comment: Option<String>,
-    /// What becomes of the other lines when one is refused; `all_or_nothing` if absent.
-    pub mode: Option<Mode>,
-    /// At most 1000.
-    #[oai(validator(min_items = 1, max_items = 1000))]
-    pub lines: Vec<StockAdjustLine>,
+act! {
+    /// Balances to be corrected.
+    AdjustStock {
+        /// At most 1000.
+        lines: StockAdjustLine,
+    }
 }
 
 /// So many units out of a cell for good.
@@ -116,23 +94,12 @@ pub struct StockWriteOffLine {
     pub reason: WriteOffReason,
 }
 
-/// Goods to be written off.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", deny_unknown_fields)]
-pub struct WriteOffStock {
-    /// In which warehouse.
-    pub warehouse_id: WarehouseId,
-    /// The number of your own document.
-    #[oai(validator(min_length = 1, max_length = 100))]
-    pub number: Option<String>,
-    /// In words.
-    #[oai(validator(min_length = 1, max_length = 1000))]
-    pub comment: Option<String>,
-    /// What becomes of the other lines when one is refused; `all_or_nothing` if absent.
-    pub mode: Option<Mode>,
-    /// At most 1000.
-    #[oai(validator(min_items = 1, max_items = 1000))]
-    pub lines: Vec<StockWriteOffLine>,
+act! {
+    /// Goods to be written off.
+    WriteOffStock {
+        /// At most 1000.
+        lines: StockWriteOffLine,
+    }
 }
 
 /// Acts on stock.
@@ -148,14 +115,14 @@ impl Api {
         db: Data<&Db>,
         body: Json<MoveStock>,
     ) -> Result<Json<StockPosted>, ApiError> {
-        let MoveStock { warehouse_id, number, comment, mode, lines } = body.0;
+        let (heading, lines) = body.0.apart();
         let line = |line: StockMoveLine| {
             let StockMoveLine { barcode, product_id, lot, from, to, quantity } = line;
             inventory::MoveLine { item: item(barcode, product_id, lot), from, to, quantity }
         };
         let lines: Vec<_> = lines.into_iter().map(line).collect();
         let mut tx = db.begin(&actor).await?;
-        let posted = inventory::move_stock(&mut tx, &heading(warehouse_id, number, comment, mode), &lines).await?;
+        let posted = inventory::move_stock(&mut tx, &heading, &lines).await?;
         let posted = orders::serve(&mut tx, posted).await?;
         tx.answer(Json(posted.into())).await
     }
@@ -168,14 +135,14 @@ impl Api {
         db: Data<&Db>,
         body: Json<AdjustStock>,
     ) -> Result<Json<StockPosted>, ApiError> {
-        let AdjustStock { warehouse_id, number, comment, mode, lines } = body.0;
+        let (heading, lines) = body.0.apart();
         let line = |line: StockAdjustLine| {
             let StockAdjustLine { barcode, product_id, lot, cell, change, reason } = line;
             inventory::AdjustLine { item: item(barcode, product_id, lot), cell, change, reason }
         };
         let lines: Vec<_> = lines.into_iter().map(line).collect();
         let mut tx = db.begin(&actor).await?;
-        let posted = inventory::adjust(&mut tx, &heading(warehouse_id, number, comment, mode), &lines).await?;
+        let posted = inventory::adjust(&mut tx, &heading, &lines).await?;
         let posted = orders::serve(&mut tx, posted).await?;
         tx.answer(Json(posted.into())).await
     }
@@ -188,14 +155,14 @@ impl Api {
         db: Data<&Db>,
         body: Json<WriteOffStock>,
     ) -> Result<Json<StockPosted>, ApiError> {
-        let WriteOffStock { warehouse_id, number, comment, mode, lines } = body.0;
+        let (heading, lines) = body.0.apart();
         let line = |line: StockWriteOffLine| {
             let StockWriteOffLine { barcode, product_id, lot, cell, quantity, reason } = line;
             inventory::WriteOffLine { item: item(barcode, product_id, lot), cell, quantity, reason }
         };
         let lines: Vec<_> = lines.into_iter().map(line).collect();
         let mut tx = db.begin(&actor).await?;
-        let posted = inventory::write_off(&mut tx, &heading(warehouse_id, number, comment, mode), &lines).await?;
+        let posted = inventory::write_off(&mut tx, &heading, &lines).await?;
         tx.answer(Json(posted.into())).await
     }
 }

@@ -7,11 +7,11 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
 use shared::ids::{CellId, HoldId, LotId, OrderId, ProductId, ReservationId, StockDocumentId, WarehouseId};
-use shared::inventory::{self, HeldFilter, HoldReason, Mode};
+use shared::inventory::{self, HeldFilter, HoldReason};
 use shared::orders;
 use shared::page::PageQuery;
 
-use super::rows::{LotName, StockPosted, heading, item};
+use super::rows::{LotName, StockPosted, act, item};
 use crate::Tag;
 use crate::answers::{Ending, Page, shown};
 use crate::auth::Caller;
@@ -106,23 +106,12 @@ pub struct StockHoldLine {
     pub reason: HoldReason,
 }
 
-/// Goods to be put on hold.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", deny_unknown_fields)]
-pub struct HoldStock {
-    /// In which warehouse.
-    pub warehouse_id: WarehouseId,
-    /// The number of your own document.
-    #[oai(validator(min_length = 1, max_length = 100))]
-    pub number: Option<String>,
-    /// In words.
-    #[oai(validator(min_length = 1, max_length = 1000))]
-    pub comment: Option<String>,
-    /// What becomes of the other lines when one is refused; `all_or_nothing` if absent.
-    pub mode: Option<Mode>,
-    /// At most 1000.
-    #[oai(validator(min_items = 1, max_items = 1000))]
-    pub lines: Vec<StockHoldLine>,
+act! {
+    /// Goods to be put on hold.
+    HoldStock {
+        /// At most 1000.
+        lines: StockHoldLine,
+    }
 }
 
 /// So many units to be reserved.
@@ -144,61 +133,28 @@ pub struct StockReserveLine {
     pub quantity: i32,
 }
 
-/// Goods to be reserved by hand.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ReserveStock {
-    /// In which warehouse.
-    pub warehouse_id: WarehouseId,
-    /// The number of your own document.
-    #[oai(validator(min_length = 1, max_length = 100))]
-    pub number: Option<String>,
-    /// In words.
-    #[oai(validator(min_length = 1, max_length = 1000))]
-    pub comment: Option<String>,
-    /// What becomes of the other lines when one is refused; `all_or_nothing` if absent.
-    pub mode: Option<Mode>,
-    /// At most 1000.
-    #[oai(validator(min_items = 1, max_items = 1000))]
-    pub lines: Vec<StockReserveLine>,
+act! {
+    /// Goods to be reserved by hand.
+    ReserveStock {
+        /// At most 1000.
+        lines: StockReserveLine,
+    }
 }
 
-/// Holds to be released.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ReleaseHolds {
-    /// In which warehouse.
-    pub warehouse_id: WarehouseId,
-    /// The number of your own document.
-    #[oai(validator(min_length = 1, max_length = 100))]
-    pub number: Option<String>,
-    /// In words.
-    #[oai(validator(min_length = 1, max_length = 1000))]
-    pub comment: Option<String>,
-    /// What becomes of the others when one is refused; `all_or_nothing` if absent.
-    pub mode: Option<Mode>,
-    /// At most 1000.
-    #[oai(validator(min_items = 1, max_items = 1000))]
-    pub ids: Vec<HoldId>,
+act! {
+    /// Holds to be released.
+    ReleaseHolds {
+        /// At most 1000.
+        ids: HoldId,
+    }
 }
 
-/// Reservations by hand to be released.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ReleaseReservations {
-    /// In which warehouse.
-    pub warehouse_id: WarehouseId,
-    /// The number of your own document.
-    #[oai(validator(min_length = 1, max_length = 100))]
-    pub number: Option<String>,
-    /// In words.
-    #[oai(validator(min_length = 1, max_length = 1000))]
-    pub comment: Option<String>,
-    /// What becomes of the others when one is refused; `all_or_nothing` if absent.
-    pub mode: Option<Mode>,
-    /// At most 1000.
-    #[oai(validator(min_items = 1, max_items = 1000))]
-    pub ids: Vec<ReservationId>,
+act! {
+    /// Reservations by hand to be released.
+    ReleaseReservations {
+        /// At most 1000.
+        ids: ReservationId,
+    }
 }
 
 /// What is kept.
@@ -239,14 +195,14 @@ impl Api {
         db: Data<&Db>,
         body: Json<HoldStock>,
     ) -> Result<Json<StockPosted>, ApiError> {
-        let HoldStock { warehouse_id, number, comment, mode, lines } = body.0;
+        let (heading, lines) = body.0.apart();
         let line = |line: StockHoldLine| {
             let StockHoldLine { barcode, product_id, lot, cell, quantity, reason } = line;
             inventory::HoldLine { item: item(barcode, product_id, lot), cell, quantity, reason }
         };
         let lines: Vec<_> = lines.into_iter().map(line).collect();
         let mut tx = db.begin(&actor).await?;
-        let posted = inventory::hold(&mut tx, &heading(warehouse_id, number, comment, mode), &lines).await?;
+        let posted = inventory::hold(&mut tx, &heading, &lines).await?;
         tx.answer(Json(posted.into())).await
     }
 
@@ -258,9 +214,9 @@ impl Api {
         db: Data<&Db>,
         body: Json<ReleaseHolds>,
     ) -> Result<Json<StockPosted>, ApiError> {
-        let ReleaseHolds { warehouse_id, number, comment, mode, ids } = body.0;
+        let (heading, ids) = body.0.apart();
         let mut tx = db.begin(&actor).await?;
-        let posted = inventory::release_holds(&mut tx, &heading(warehouse_id, number, comment, mode), &ids).await?;
+        let posted = inventory::release_holds(&mut tx, &heading, &ids).await?;
         let posted = orders::serve(&mut tx, posted).await?;
         tx.answer(Json(posted.into())).await
     }
@@ -298,14 +254,14 @@ impl Api {
         db: Data<&Db>,
         body: Json<ReserveStock>,
     ) -> Result<Json<StockPosted>, ApiError> {
-        let ReserveStock { warehouse_id, number, comment, mode, lines } = body.0;
+        let (heading, lines) = body.0.apart();
         let line = |line: StockReserveLine| {
             let StockReserveLine { barcode, product_id, lot, cell, quantity } = line;
             inventory::ReserveLine { item: item(barcode, product_id, lot), cell, quantity }
         };
         let lines: Vec<_> = lines.into_iter().map(line).collect();
         let mut tx = db.begin(&actor).await?;
-        let posted = inventory::reserve_by_hand(&mut tx, &heading(warehouse_id, number, comment, mode), &lines).await?;
+        let posted = inventory::reserve_by_hand(&mut tx, &heading, &lines).await?;
         tx.answer(Json(posted.into())).await
     }
 
@@ -317,9 +273,8 @@ impl Api {
         db: Data<&Db>,
         body: Json<ReleaseReservations>,
     ) -> Result<Json<StockPosted>, ApiError> {
-        let ReleaseReservations { warehouse_id, number, comment, mode, ids } = body.0;
+        let (heading, ids) = body.0.apart();
         let mut tx = db.begin(&actor).await?;
-        let heading = heading(warehouse_id, number, comment, mode);
         let posted = inventory::release_reservations(&mut tx, &heading, &ids).await?;
         let posted = orders::serve(&mut tx, posted).await?;
         tx.answer(Json(posted.into())).await

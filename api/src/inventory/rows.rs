@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use poem_openapi::Object;
 use shared::ids::{CellId, LotId, ProductId, StockDocumentId, WarehouseId};
-use shared::inventory::{self, DocumentKind, Heading, Item, Mode, Posted};
+use shared::inventory::{self, DocumentKind, Item, Posted};
 use uuid::Uuid;
 
 use crate::answers::shown;
@@ -27,14 +27,38 @@ impl From<LotName> for inventory::LotName {
     }
 }
 
-pub(super) fn heading(
-    warehouse_id: WarehouseId,
-    number: Option<String>,
-    comment: Option<String>,
-    mode: Option<Mode>,
-) -> Heading {
-    Heading { warehouse_id, number, comment, mode: mode.unwrap_or(Mode::AllOrNothing) }
+/// An act on stock of one warehouse: what every one has, and its rows.
+macro_rules! act {
+    ($(#[$meta:meta])* $name:ident { $(#[$rows_meta:meta])* $rows:ident: $row:ty $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, poem_openapi::Object)]
+        #[oai(rename_all = "camelCase", deny_unknown_fields)]
+        pub struct $name {
+            /// In which warehouse.
+            pub warehouse_id: shared::ids::WarehouseId,
+            /// The number of your own document.
+            #[oai(validator(min_length = 1, max_length = 100))]
+            pub number: Option<String>,
+            /// In words.
+            #[oai(validator(min_length = 1, max_length = 1000))]
+            pub comment: Option<String>,
+            /// What becomes of the others when one is refused; `all_or_nothing` if absent.
+            pub mode: Option<shared::inventory::Mode>,
+            $(#[$rows_meta])*
+            #[oai(validator(min_items = 1, max_items = 1000))]
+            pub $rows: Vec<$row>,
+        }
+
+        impl $name {
+            fn apart(self) -> (shared::inventory::Heading, Vec<$row>) {
+                let Self { warehouse_id, number, comment, mode, $rows } = self;
+                let mode = mode.unwrap_or(shared::inventory::Mode::AllOrNothing);
+                (shared::inventory::Heading { warehouse_id, number, comment, mode }, $rows)
+            }
+        }
+    };
 }
+pub(super) use act;
 
 pub(super) fn item(barcode: Option<String>, product_id: Option<ProductId>, lot: Option<LotName>) -> Item {
     Item { barcode, product_id, lot: lot.map(Into::into) }

@@ -1,6 +1,7 @@
 //! What Wildberries is to be told of the stock, and what keeps a mistake from being told.
 //!
-//! Publishable is the smaller of the quota and what is free in the linked own warehouse less the safety. Where one own
+//! Publishable is the smaller of the quota and what is free in the linked own warehouse less the safety, the
+//! warehouse's or the product's own, whichever is greater. Where one own
 //! warehouse feeds several of Wildberries', their quotas divide it. A statement writes down what is to be published, under a
 //! number that only rises (`state`): less is stated at once, because what is not there must not be sold while somebody
 //! thinks; much more waits until a second person approves it (`brake`). A freeze states zero for everything, in one act, and

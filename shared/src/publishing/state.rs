@@ -81,9 +81,10 @@ pub async fn publishable(tx: &mut EnterpriseTx, id: WbWarehouseId, query: &PageQ
     let after: Option<ProductId> = query.key()?;
     let rows = sqlx::query_as!(
         Publishable,
-        r#"SELECT p.id AS product_id, p.chrt_id, f.available AS "available!", coalesce(r.safety, 0) AS "safety!",
+        r#"SELECT p.id AS product_id, p.chrt_id, f.available AS "available!",
+                  greatest(r.safety, p.safety_stock, 0) AS "safety!",
                   coalesce(q.quota, r.quota) AS quota,
-                  least(coalesce(q.quota, r.quota), greatest(f.available - coalesce(r.safety, 0), 0), 1000000)::int AS "publishable!",
+                  least(coalesce(q.quota, r.quota), greatest(f.available - greatest(r.safety, p.safety_stock, 0), 0), 1000000)::int AS "publishable!",
                   CASE WHEN r.frozen_at IS NULL THEN coalesce(s.quantity, 0) ELSE 0 END AS "stated!",
                   greatest(s.number, nullif(r.turned_number, 0)) AS number
            FROM products AS p
@@ -186,7 +187,7 @@ pub(super) async fn shifts(tx: &mut EnterpriseTx, target: Target) -> Result<Vec<
                GROUP BY 1
            ), goals AS (
                SELECT p.id AS product_id,
-                      least(coalesce(q.quota, r.quota), greatest(coalesce(f.available, 0) - r.safety, 0), 1000000)::int AS quantity
+                      least(coalesce(q.quota, r.quota), greatest(coalesce(f.available, 0) - greatest(r.safety, p.safety_stock), 0), 1000000)::int AS quantity
                FROM products AS p
                JOIN publishing AS r ON r.account_id = $1 AND r.wb_warehouse_id = $2
                LEFT JOIN free AS f ON f.product_id = p.id

@@ -77,6 +77,27 @@ async fn publishable_is_the_smaller_of_the_quota_and_what_is_free_less_the_safet
 }
 
 #[tokio::test]
+async fn the_greater_safety_holds_the_warehouses_or_the_products_own() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let path = path(&shop).await?;
+    shop.receive(0, 1, 10).await?;
+    shop.receive(1, 1, 10).await?;
+    let product = format!("/products/{}", text(&shop.products[0], "id")?);
+    shop.client.patch(&product, json!({ "safetyStock": 6 })).await?;
+    for (safety, due) in [(0, [4, 10]), (4, [4, 6]), (8, [2, 2])] {
+        shop.client.put(&format!("{path}/rule"), json!({ "safety": safety })).await?;
+        state(&shop.client, &path).await?;
+        let rows = shop.client.all(&format!("{path}/publishable")).await?;
+        for (index, due) in due.into_iter().enumerate() {
+            let row = rows.iter().find(|row| row["productId"] == shop.products[index]["id"]).context("a product")?;
+            assert_eq!((&row["publishable"], &row["stated"]), (&json!(due), &json!(due)), "{safety} {index}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_waits_for_packing_or_is_picked_is_not_published() -> Result<()> {
     let app = TestApp::start().await?;
     let shop = app.shop().await?;

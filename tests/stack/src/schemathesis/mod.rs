@@ -48,7 +48,7 @@ pub async fn run(asked: Asked, steps: &mut Steps) -> anyhow::Result<()> {
     let mut silent = Steps::silent();
     let walk =
         steps.step("Walk the demonstration, so that there is something to ask for", demo::walk(&stack, &mut silent));
-    let owner = walk.await?.client;
+    walk.await?;
     let folder = programs::target().join("schemathesis").join("reports");
     std::fs::create_dir_all(&folder).context("making the folder of reports")?;
 
@@ -56,7 +56,7 @@ pub async fn run(asked: Asked, steps: &mut Steps) -> anyhow::Result<()> {
     let roles = if asked.roles.is_empty() { Role::ALL.to_vec() } else { asked.roles.clone() };
     // In the order of what they may do: later ones take from earlier ones what those needed.
     for role in Role::ALL.into_iter().filter(|role| roles.contains(role)) {
-        let callers = Callers::make(&stack, &owner, role).await.with_context(|| format!("making a {role}"))?;
+        let callers = Callers::make(&stack, role).await.with_context(|| format!("making a {role}"))?;
         let place = Place { program: &program, folder: &folder, url: &stack.api_url, role };
         let report = steps.step(&format!("Ask as {role}"), place.ask(&asked, &callers)).await?;
         steps.note(&report.to_string());
