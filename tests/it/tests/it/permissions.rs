@@ -121,13 +121,9 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
             "cells" => &cell,
             _ => NOBODY,
         };
-        let query = match id {
-            "list_shipping_points" => "?date=2030-01-01&city=Москва".to_owned(),
-            "suggest_put_away" => format!("?productId={NOBODY}"),
-            _ => String::new(),
-        };
+        let query = if id == "list_shipping_points" { "?date=2030-01-01&city=Москва" } else { "" };
         let path = path.replace("{id}", first).replace("{item_id}", &item).replace("{key_id}", &key);
-        path.replace("{wb_warehouse_id}", &wb_warehouse.to_string()) + &query
+        path.replace("{wb_warehouse_id}", &wb_warehouse.to_string()).replace("{product_id}", NOBODY) + query
     };
     let grants = json!([{ "role": "viewer", "reach": "own" }]);
     let role = json!({ "name": "Новая", "permissions": ["orders:read"] });
