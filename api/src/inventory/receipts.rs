@@ -325,15 +325,13 @@ impl Api {
     }
 
     /// Suggest cells to put a product into: beside the same product first, then empty ones, along the walking path; only where it fits
-    #[oai(path = "/warehouses/:id/put-away", method = "get", operation_id = "suggest_put_away")]
+    #[oai(path = "/warehouses/:id/products/:product_id/put-away", method = "get", operation_id = "suggest_put_away")]
     async fn suggest(
         &self,
         Caller(actor): Caller,
         db: Data<&Db>,
         id: Path<WarehouseId>,
-        /// Of this product.
-        #[oai(name = "productId")]
-        product_id: Query<ProductId>,
+        product_id: Path<ProductId>,
         /// So many units, 1 to 1000000; cells that take all of them come first. 1 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000000")))]
         quantity: Query<Option<i64>>,

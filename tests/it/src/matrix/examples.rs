@@ -164,10 +164,6 @@ async fn further(shop: &Shop<'_>, operation: &str) -> Result<Vec<Act>> {
             shop.client.post(&path, json!({ "cells": [cell] })).await?;
             vec![post(format!("{path}/labels"), json!({ "printerId": shop.printer, "zoneId": zone }))]
         }
-        "suggest_put_away" => {
-            let product = text(&shop.products[9], "id")?;
-            vec![act(Method::GET, format!("/warehouses/{}/put-away?productId={product}", shop.warehouse), None)]
-        }
         "refresh" => {
             let login = json!({ "email": somebody(shop).await?.email, "password": PASSWORD });
             let opened = shop.client.with_token(None).post("/auth/login", login).await?;

@@ -146,7 +146,7 @@ async fn goods_are_put_beside_their_own_kind_or_into_the_next_empty_cell() -> Re
     shop.receive(0, 3, 2).await?;
     shop.receive(1, 1, 2).await?;
     let product = text(&shop.products[0], "id")?;
-    let path = format!("/warehouses/{}/put-away?productId={product}", shop.warehouse);
+    let path = format!("/warehouses/{}/products/{product}/put-away", shop.warehouse);
     let cells = shop.client.get(&path).await?;
     let codes: Vec<_> = cells["items"]
         .as_array()
@@ -171,7 +171,7 @@ async fn goods_are_put_beside_their_own_kind_or_into_the_next_empty_cell() -> Re
     }
     let block = json!({ "cellIds": [id("A-04")], "reason": "ремонт" });
     shop.client.post(&format!("/warehouses/{}/cells/block", shop.warehouse), block).await?;
-    let left = shop.client.get(&format!("{path}&quantity=9")).await?;
+    let left = shop.client.get(&format!("{path}?quantity=9")).await?;
     let rooms: Vec<_> =
         left["items"].as_array().context("a list")?.iter().map(|cell| (&cell["cell"], &cell["room"])).collect();
     assert_eq!(rooms, [(&json!("A-02"), &json!(5))], "full, blocked and kept for another product are not suggested");

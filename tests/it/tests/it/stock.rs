@@ -304,3 +304,39 @@ async fn the_database_itself_refuses_more_than_there_is_and_every_rewriting() ->
     assert!(again.is_err(), "what has ended does not begin again");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_row_that_a_cell_does_not_admit_hinders_no_other() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    shop.receive(0, 1, 9).await?;
+    let cells = shop.client.all(&format!("/warehouses/{}/cells", shop.warehouse)).await?;
+    let id = |code: &str| -> Result<String> {
+        text(cells.iter().find(|cell| cell["code"] == code).context("a cell")?, "id")
+    };
+    shop.client.patch(&format!("/cells/{}", id("A-02")?), json!({ "capacityUnits": 3 })).await?;
+    let block = json!({ "cellIds": [id("A-03")?], "reason": "ремонт" });
+    shop.client.post(&format!("/warehouses/{}/cells/block", shop.warehouse), block).await?;
+
+    let full = [moved(&shop, "A-01", "A-02", 2), moved(&shop, "A-01", "A-02", 2)];
+    shop.client.refused(MOVES, batch(&shop, "all_or_nothing", &full), "cell_full").await?;
+    assert_eq!(lies(&shop, 0).await?, [("A-01".to_owned(), 9, 0, 0)], "nothing is done by halves");
+    let lines = [
+        moved(&shop, "A-01", "A-02", 2),
+        moved(&shop, "A-01", "A-02", 2),
+        moved(&shop, "A-01", "A-03", 1),
+        moved(&shop, "A-01", "PACKING", 1),
+        moved(&shop, "A-01", "A-02", 1),
+    ];
+    let posted = shop.client.post(MOVES, batch(&shop, "each_row", &lines)).await?;
+    let rows = posted["rows"].as_array().context("rows")?;
+    let verdicts: Vec<_> = rows.iter().map(|row| row["problem"].as_str().unwrap_or("done")).collect();
+    assert_eq!(verdicts, ["done", "cell_full", "cell_blocked", "cell_of_packing", "done"], "{posted}");
+    assert_eq!(lies(&shop, 0).await?, [("A-01".to_owned(), 6, 0, 0), ("A-02".to_owned(), 3, 0, 0)]);
+    let only = [moved(&shop, "A-01", "A-02", 1)];
+    let posted = shop.client.post(MOVES, batch(&shop, "each_row", &only)).await?;
+    assert!(posted["document"].is_null(), "of nothing that was done there is no document: {posted}");
+    assert_eq!(app.count("SELECT count(*) FROM stock_documents").await?, 1);
+    assert_eq!(shop.client.get("/inventory/consistency").await?["differences"], json!([]));
+    Ok(())
+}

@@ -20,6 +20,8 @@ use crate::{Client, Options, Stack, Steps, wait};
 /// How many processes of the API, and how many workers.
 const PROCESSES: usize = 3;
 const CELLS: usize = 12;
+/// The slowest hundredth of the reservations.
+const PROMISED: Duration = Duration::from_secs(1);
 const READY: Duration = Duration::from_secs(30);
 
 /// How much.
@@ -29,15 +31,17 @@ pub struct Size {
     pub rounds: u64,
     /// Acts of the storm.
     pub acts: u64,
+    /// Whether a reservation has to be fast: not in a gate, which runs beside whatever else the machine does.
+    pub in_time: bool,
 }
 
 impl Size {
     /// What is promised.
-    pub const FULL: Self = Self { rounds: 200, acts: 100_000 };
+    pub const FULL: Self = Self { rounds: 200, acts: 100_000, in_time: true };
     /// Under ten minutes.
-    pub const SHORT: Self = Self { rounds: 40, acts: 20_000 };
+    pub const SHORT: Self = Self { rounds: 40, acts: 20_000, in_time: true };
     /// Under three minutes.
-    pub const GATE: Self = Self { rounds: 6, acts: 2_500 };
+    pub const GATE: Self = Self { rounds: 6, acts: 2_500, in_time: false };
 }
 
 /// Where it happens.
@@ -86,7 +90,7 @@ pub async fn ledger(size: Size, seed: u64, steps: &mut Steps) -> anyhow::Result<
         found.balances,
         begin.elapsed().as_secs_f64()
     ));
-    ensure!(race.p99 < Duration::from_secs(1), "a reservation took {:?} at the 99th percentile", race.p99);
+    ensure!(!size.in_time || race.p99 < PROMISED, "a reservation took {:?} at the 99th percentile", race.p99);
     drop((world.replicas, world.workers));
     world.stack.down().await
 }
