@@ -212,6 +212,7 @@ table! {
     "list_in_transit": one(&[ReadStock]);
     "move_stock": one(&[MoveStock]);
     "adjust_stock": one(&[AdjustStock]);
+    "receive_returns": one(&[ReceiveGoods]);
     "write_off_stock": one(&[AdjustStock]);
     "list_holds": one(&[ReadStock]);
     "hold_stock": one(&[HoldStock]);
@@ -227,6 +228,7 @@ table! {
     "create_request": one(&[ManageRequests]);
     "get_request": one(&[ReadRequests]);
     "list_request_lines": one(&[ReadRequests]);
+    "list_request_moves": one(&[ReadRequests]);
     "get_request_history": one(&[ReadRequests]);
     "assign_request": one(&[ManageRequests]);
     // Calling off is managing, every other step is working.
@@ -274,6 +276,7 @@ table! {
     "export_product_imports": one(&[ManageProducts]);
     "export_product_import_rows": one(&[ManageProducts]);
     "export_request_lines": one(&[ReadRequests]);
+    "export_request_moves": one(&[ReadRequests]);
     "export_users": one(&[ReadPeople]);
     "export_roles": one(&[ReadPeople]);
     "export_api_keys": one(&[ManageKeys]);

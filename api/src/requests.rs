@@ -7,7 +7,9 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::Error;
 use shared::db::Db;
-use shared::ids::{CellId, OrderId, PickLineId, ProductId, RequestId, UserId, WarehouseId, WbOrderId};
+use shared::ids::{
+    CellId, LotId, MoveLineId, OrderId, PickLineId, ProductId, RequestId, UserId, WarehouseId, WbOrderId,
+};
 use shared::page::PageQuery;
 use shared::requests::{
     self, NewPicking, PickLineStatus, Priority, RequestFilter, RequestStatus, RequestType, ScanKind,
@@ -105,7 +107,7 @@ shown! {
 }
 
 shown! {
-    /// The next thing to take.
+    /// The next thing to take, or to put back.
     NextPick from requests::Next {
         /// The pick step.
         position: i32,
@@ -118,13 +120,45 @@ shown! {
     }
 }
 
+shown! {
+    /// A unit to put back.
+    MoveLine from requests::MoveLine {
+        /// Which one.
+        id: MoveLineId,
+        /// For which order it was picked.
+        order_id: Option<OrderId>,
+        /// Its number at Wildberries.
+        wb_order_id: Option<WbOrderId>,
+        /// What.
+        product_id: ProductId,
+        /// Its SKU.
+        sku: String,
+        /// Its name.
+        name: String,
+        /// Any of these proves it.
+        barcodes: Vec<String>,
+        /// Of which lot.
+        lot_id: LotId,
+        /// The code of the cell where it lies.
+        from: String,
+        /// The code of the cell where it came from; once it is put back, where it was put.
+        to: String,
+        /// Units.
+        quantity: i32,
+        /// When it was put back.
+        moved_at: Option<DateTime<Utc>>,
+    }
+}
+
 /// What a scan did, and what comes next.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 pub struct ScanResult {
     /// The line that was picked by it; absent for a cell.
     pub picked: Option<PickLineId>,
-    /// Where to go now; absent when everything is taken.
+    /// The line that was put back by it; absent for a cell, and where goods are picked.
+    pub put_back: Option<MoveLineId>,
+    /// Where to go now; absent when everything is taken, or put back.
     pub next: Option<NextPick>,
     /// Lines still open.
     pub open_lines: i64,
@@ -254,6 +288,20 @@ impl Api {
         Ok(Json(List::of(lines)))
     }
 
+    /// List what a request to put back asks for
+    #[oai(path = "/requests/:id/moves", method = "get", operation_id = "list_request_moves")]
+    async fn moves(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<RequestId>,
+    ) -> Result<Json<List<MoveLine>>, ApiError> {
+        let mut tx = db.begin(&actor).await?;
+        let moves = requests::moves(&mut tx, id.0).await?;
+        tx.commit().await?;
+        Ok(Json(List::of(moves)))
+    }
+
     /// See what happened to a request
     #[oai(path = "/requests/:id/history", method = "get", operation_id = "get_request_history")]
     async fn history(
@@ -296,7 +344,7 @@ impl Api {
         tx.answer(Current::of(request)).await
     }
 
-    /// Scan a cell, then the items taken out of it
+    /// Scan a cell, then the items taken out of it or put back into it
     #[oai(path = "/requests/:id/scans", method = "post", operation_id = "scan")]
     async fn scan(
         &self,
@@ -307,8 +355,8 @@ impl Api {
     ) -> Result<Json<ScanResult>, ApiError> {
         let scan = requests::Scan { kind: body.0.kind, code: body.0.code };
         let mut tx = db.begin(&actor).await?;
-        let requests::Scanned { picked, next, open_lines } = requests::scan(&mut tx, id.0, &scan).await?;
-        tx.answer(Json(ScanResult { picked, next: next.map(Into::into), open_lines })).await
+        let requests::Scanned { picked, put_back, next, open_lines } = requests::scan(&mut tx, id.0, &scan).await?;
+        tx.answer(Json(ScanResult { picked, put_back, next: next.map(Into::into), open_lines })).await
     }
 }
 

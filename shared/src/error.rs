@@ -246,6 +246,7 @@ refusals! {
     OrderInAnotherSupply = "order_in_another_supply", "The order is in another supply", "Заказ уже в другой поставке";
     OrderNotPickable = "order_not_pickable", "The order has no reserved stock to pick", "Для заказа нет зарезервированного товара";
     OrderTransition = "order_transition", "The order cannot go to this status from where it is", "Из текущего статуса заказ не может перейти в этот";
+    OrderUnknown = "order_unknown", "There is no such order", "Такого заказа нет";
     OwnAccess = "own_access", "Somebody else must change your access", "Свой доступ меняет кто-то другой";
     PersonOfSeveralEnterprises = "person_of_several_enterprises", "The person belongs to other enterprises too", "Сотрудник состоит и в других предприятиях";
     PrintItemNotUncertain = "print_item_not_uncertain", "Only an uncertain label can be resolved", "Решение нужно только для этикетки с неясным исходом";

@@ -10,6 +10,7 @@ pub mod health;
 pub mod idempotency;
 pub mod inventory;
 pub mod mail;
+mod orders;
 pub mod presence;
 pub mod printing;
 pub mod process;
@@ -28,6 +29,7 @@ pub mod users;
 use shared::accounts::{TellOfSharedSeller, WatchTokens};
 use shared::audit::{MakePartitions, SealEntries};
 use shared::inventory::ProveStock;
+use shared::orders::ReserveBundles;
 use shared::printing::RunLane;
 use shared::products::imports::{CheckImport, CommitImport, UndoImport};
 use shared::supplies::{DeliverSupply, PublishSupply, SetShipping};
@@ -61,6 +63,8 @@ pub fn registry() -> Registry {
         .job::<PullNewOrders>()
         .job::<PullOrderHistory>()
         .job::<PullStatuses>()
+        // Orders of bundles.
+        .job::<ReserveBundles>()
         // What Wildberries is told.
         .job::<PublishSupply>()
         .job::<SetShipping>()

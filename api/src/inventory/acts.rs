@@ -4,7 +4,7 @@ use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
-use shared::ids::ProductId;
+use shared::ids::{OrderId, ProductId};
 use shared::inventory::{self, AdjustReason, WriteOffReason};
 use shared::orders;
 
@@ -102,6 +102,28 @@ act! {
     }
 }
 
+/// A parcel that came back.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StockReturnLine {
+    /// Of this order,
+    pub order_id: Option<OrderId>,
+    /// or of the order of this sticker, as a scanner reads it.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub sticker: Option<String>,
+    /// The code of the cell where its goods were put; a cell of quarantine for what cannot be sold as it is.
+    #[oai(validator(min_length = 1, max_length = 60))]
+    pub cell: String,
+}
+
+act! {
+    /// Parcels that came back from Wildberries.
+    ReceiveReturns {
+        /// At most 1000, each of another order.
+        lines: StockReturnLine,
+    }
+}
+
 /// Acts on stock.
 pub struct Api;
 
@@ -163,6 +185,25 @@ impl Api {
         let lines: Vec<_> = lines.into_iter().map(line).collect();
         let mut tx = db.begin(&actor).await?;
         let posted = inventory::write_off(&mut tx, &heading, &lines).await?;
+        tx.answer(Json(posted.into())).await
+    }
+
+    /// Take back the goods of cancelled and of delivered orders; all units of an order come back together
+    #[oai(path = "/inventory/returns", method = "post", operation_id = "receive_returns")]
+    async fn receive_returns(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        body: Json<ReceiveReturns>,
+    ) -> Result<Json<StockPosted>, ApiError> {
+        let (heading, lines) = body.0.apart();
+        let line = |line: StockReturnLine| {
+            let StockReturnLine { order_id, sticker, cell } = line;
+            inventory::ReturnLine { order_id, sticker, cell }
+        };
+        let lines: Vec<_> = lines.into_iter().map(line).collect();
+        let mut tx = db.begin(&actor).await?;
+        let posted = orders::receive_returns(&mut tx, &heading, &lines).await?;
         tx.answer(Json(posted.into())).await
     }
 }

@@ -10,6 +10,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
 use shared::ids::{AccountId, CategoryId, ChrtId, NmId, ProductId};
+use shared::orders;
 use shared::page::PageQuery;
 use shared::products::{self, Change, Component, NewProduct, Part, ProductFilter};
 use shared::versions::Version;
@@ -388,6 +389,8 @@ impl Api {
     ) -> Result<Current<Product>, ApiError> {
         let mut tx = db.begin(&actor).await?;
         let product = products::change(&mut tx, id.0, &body.0.into()).await?;
+        // What it is made of may be there for orders that wait.
+        orders::reserve_waiting(&mut tx, &[id.0]).await?;
         tx.answer(Current::of(product)).await
     }
 

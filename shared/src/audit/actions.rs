@@ -102,6 +102,7 @@ actions! {
     StockMoved = "stock.moved", "Goods were moved from cell to cell", "Товар перемещён между ячейками";
     StockReleased = "stock.released", "Holds or reservations were released", "Сняты блокировки или резервы";
     StockReserved = "stock.reserved", "Goods were reserved by hand", "Товар зарезервирован вручную";
+    StockReturned = "stock.returned", "Goods came back from buyers", "Принят возврат товара";
     StockWrittenOff = "stock.written_off", "Goods were written off", "Товар списан";
     SupplyCreated = "supply.created", "A supply was made", "Создана поставка";
     SupplyDelivered = "supply.delivered", "A supply was handed to delivery", "Поставка передана в доставку";

@@ -51,6 +51,8 @@ pub enum DocumentKind {
     Reserve,
     /// Given back: holds or reservations.
     Release,
+    /// Come back from buyers.
+    Return,
 }
 
 /// What all lines of a batch share.
@@ -177,6 +179,16 @@ impl Batch {
         tx.now().await?;
         line_up(tx, &found).await?;
         Ok(Self { products, lots, known, cells })
+    }
+
+    /// A batch whose lines name no goods, only cells.
+    pub async fn of_cells<'a>(
+        tx: &mut EnterpriseTx,
+        heading: &Heading,
+        cells: impl Iterator<Item = &'a String>,
+    ) -> Result<Self> {
+        let cells = find_cells(tx, heading.warehouse_id, cells).await?;
+        Ok(Self { products: Vec::new(), lots: Vec::new(), known: Known::default(), cells })
     }
 
     /// Makes the lots that these rows name, where nobody has heard of them.
@@ -387,6 +399,7 @@ pub(super) async fn document(
         DocumentKind::Hold => Action::StockHeld,
         DocumentKind::Reserve => Action::StockReserved,
         DocumentKind::Release => Action::StockReleased,
+        DocumentKind::Return => Action::StockReturned,
     };
     audit::noted(tx, action, Object::of("stock_document", id), &facts).await?;
     Ok(Some(document))

@@ -162,7 +162,7 @@ fn bring(
     shelf.put(heading.warehouse_id, product_id, Taken { cell_id, lot_id, quantity });
     let (from, to) = (Outside::Adjustment.into(), cell_id.into());
     let id = StockEntryId::new();
-    Ok(vec![Moved { id, product_id, lot_id, from, to, quantity, order_id: None, reason: Some(reason) }])
+    Ok(vec![Moved { id, product_id, lot_id, from, to, quantity, order: None, reason: Some(reason) }])
 }
 
 fn remove(
@@ -183,7 +183,7 @@ fn remove(
         from: cell_id.into(),
         to: to.into(),
         quantity,
-        order_id: None,
+        order: None,
         reason: Some(reason),
     };
     Ok(taken.into_iter().map(moved).collect())

@@ -18,6 +18,7 @@ mod past;
 mod proof;
 mod receive;
 mod release;
+mod returns;
 mod sheets;
 mod shelf;
 mod transfers;
@@ -29,7 +30,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::ProductId;
 
-pub use allot::{Allotted, Wanted, allot, reserve};
+pub(crate) use allot::line_up_with_parts;
+pub use allot::{Allotted, Wanted, allot, reserve, served};
 pub use batch::{DocumentKind, Heading, Item, MAX_LINES, Mode, Part, Posted, Row, StockDocument};
 pub use corrections::{AdjustLine, AdjustReason, WriteOffLine, WriteOffReason, adjust, write_off};
 pub use feed::{Changes, changes};
@@ -48,6 +50,8 @@ pub use proof::{
 };
 pub use receive::{GoodsReceipt, ReceiptLine, Received, receive};
 pub use release::{release_holds, release_reservations};
+pub use returns::ReturnLine;
+pub(crate) use returns::receive_returns;
 pub use sheets::{
     CountLine, Counted, DiscrepancyReason, ExpectedLine, NewSheet, Sheet, SheetFilter, SheetLine, SheetStatus,
     Suggestion, cancel_sheet, count, counts, explain_and_post, open_sheet, sheet, sheets, suggest,
@@ -57,7 +61,7 @@ pub use transfers::{
     TransferFilter, TransferGoods, TransferLine, TransferStatus, Transferred, cancel_transfer, close_transfer,
     in_transit, plan_transfer, receive_transfer, send_transfer, transfer, transfers,
 };
-pub use turn::line_up;
+pub use turn::{line_up, line_up_for};
 pub use turnover::{SlowMover, Span, Turnover, slow_movers, turnover};
 
 /// The places outside the cells. The outside world is a place too: what an entry takes it takes from somewhere.

@@ -66,7 +66,7 @@ fn judge(
         let id = StockEntryId::new();
         let part = Part { id: id.0, product_id, lot_id, cell_id, quantity };
         let (from, to) = (cell_id.into(), to.into());
-        (part, Moved { id, product_id, lot_id, from, to, quantity, order_id: None, reason: None })
+        (part, Moved { id, product_id, lot_id, from, to, quantity, order: None, reason: None })
     };
     for taken in &taken {
         shelf.put(warehouse_id, product_id, Taken { cell_id: to, ..*taken });

@@ -87,7 +87,7 @@ pub async fn receive(
             from: Outside::Supplier.into(),
             to: cells[line].into(),
             quantity: lines[line].quantity,
-            order_id: None,
+            order: None,
             reason: None,
         })
         .collect();

@@ -6,7 +6,7 @@
 
 use crate::Result;
 use crate::db::EnterpriseTx;
-use crate::ids::ProductId;
+use crate::ids::{OrderId, ProductId};
 
 /// Waits until nobody else works on these products; holds them until the transaction ends. Again for the same ones is free.
 pub async fn line_up(tx: &mut EnterpriseTx, products: &[ProductId]) -> Result<()> {
@@ -22,4 +22,22 @@ pub async fn line_up(tx: &mut EnterpriseTx, products: &[ProductId]) -> Result<()
         .execute(tx.conn())
         .await?;
     Ok(())
+}
+
+/// Lines up at whatever these orders want or hold; with a bundle, at what it is made of.
+pub async fn line_up_for(tx: &mut EnterpriseTx, orders: &[OrderId]) -> Result<()> {
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let products = sqlx::query_scalar!(
+        r#"SELECT o.product_id AS "product_id!: ProductId" FROM orders AS o WHERE o.id = ANY($1) AND o.product_id IS NOT NULL
+           UNION
+           SELECT k.component_id FROM orders AS o JOIN bundle_components AS k ON k.bundle_id = o.product_id WHERE o.id = ANY($1)
+           UNION
+           SELECT r.product_id FROM reservations AS r WHERE r.order_id = ANY($1) AND r.status = 'active'"#,
+        &orders.iter().map(|order| order.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    line_up(tx, &products).await
 }

@@ -45,6 +45,14 @@ impl Place {
     }
 }
 
+/// One of the units that an order is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UnitOfOrder {
+    pub order_id: OrderId,
+    /// From 0.
+    pub part: i32,
+}
+
 /// So many units of a lot from one place to another.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moved {
@@ -54,7 +62,7 @@ pub(super) struct Moved {
     pub from: Place,
     pub to: Place,
     pub quantity: i32,
-    pub order_id: Option<OrderId>,
+    pub order: Option<UnitOfOrder>,
     pub reason: Option<&'static str>,
 }
 
@@ -74,11 +82,12 @@ pub(super) async fn write(tx: &mut EnterpriseTx, kind: EntryKind, by: By, moved:
     let (enterprise_id, actor, now) = (tx.enterprise_id(), tx.actor().to_string(), tx.now().await?);
     sqlx::query!(
         "INSERT INTO stock_entries (enterprise_id, id, product_id, lot_id, from_cell_id, from_outside, to_cell_id, to_outside,
-                                    quantity, kind, order_id, reason, receipt_id, document_id, actor, occurred_at, transfer_id)
+                                    quantity, kind, order_id, part, reason, receipt_id, document_id, actor, occurred_at, transfer_id)
          SELECT $1, e.id, e.product_id, e.lot_id, e.from_cell_id, e.from_outside, e.to_cell_id, e.to_outside,
-                e.quantity, $2, e.order_id, e.reason, $3, $4, $5, $6, $17
-         FROM unnest($7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::uuid[], $13::text[], $14::int[], $15::uuid[], $16::text[])
-              AS e (id, product_id, lot_id, from_cell_id, from_outside, to_cell_id, to_outside, quantity, order_id, reason)",
+                e.quantity, $2, e.order_id, e.part, e.reason, $3, $4, $5, $6, $17
+         FROM unnest($7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::uuid[], $13::text[], $14::int[], $15::uuid[], $16::text[],
+                     $18::int[])
+              AS e (id, product_id, lot_id, from_cell_id, from_outside, to_cell_id, to_outside, quantity, order_id, reason, part)",
         enterprise_id as _,
         kind as EntryKind,
         by.receipt as _,
@@ -93,9 +102,10 @@ pub(super) async fn write(tx: &mut EnterpriseTx, kind: EntryKind, by: By, moved:
         &moved.iter().map(|entry| entry.to.cell_id().map(|cell| cell.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &moved.iter().map(|entry| entry.to.outside()).collect::<Vec<_>>() as &[Option<String>],
         &moved.iter().map(|entry| entry.quantity).collect::<Vec<_>>(),
-        &moved.iter().map(|entry| entry.order_id.map(|order| order.0)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &moved.iter().map(|entry| entry.order.map(|unit| unit.order_id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &moved.iter().map(|entry| entry.reason.map(str::to_owned)).collect::<Vec<_>>() as &[Option<String>],
         by.transfer as _,
+        &moved.iter().map(|entry| entry.order.map_or(0, |unit| unit.part)).collect::<Vec<_>>(),
     )
     .execute(tx.conn())
     .await

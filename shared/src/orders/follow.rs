@@ -81,8 +81,8 @@ pub async fn record_statuses(
     facts: &[StatusFacts],
 ) -> Result<Vec<Changed>> {
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
-    let products = products_of_news(tx, account_id, facts).await?;
-    inventory::line_up(tx, &products).await?;
+    let orders = with_news(tx, account_id, facts).await?;
+    inventory::line_up_for(tx, &orders).await?;
     // What is news is looked up number by number in the index, then locked in the one order that everybody keeps.
     let mut news = sqlx::query!(
         r#"WITH news AS MATERIALIZED (
@@ -133,19 +133,15 @@ pub async fn record_statuses(
         .collect())
 }
 
-/// What the orders want whose statuses are news.
-async fn products_of_news(
-    tx: &mut EnterpriseTx,
-    account_id: AccountId,
-    facts: &[StatusFacts],
-) -> Result<Vec<ProductId>> {
+/// The orders whose statuses are news.
+async fn with_news(tx: &mut EnterpriseTx, account_id: AccountId, facts: &[StatusFacts]) -> Result<Vec<OrderId>> {
     let enterprise_id = tx.enterprise_id();
     Ok(sqlx::query_scalar!(
-        r#"SELECT DISTINCT o.product_id AS "product_id!: ProductId"
+        r#"SELECT o.id AS "id!: OrderId"
            FROM unnest($3::bigint[], $4::text[], $5::text[]) AS f (wb_order_id, supplier_status, wb_status)
-           CROSS JOIN LATERAL (SELECT o.product_id, o.supplier_status, o.wb_status FROM orders AS o
+           CROSS JOIN LATERAL (SELECT o.id, o.supplier_status, o.wb_status FROM orders AS o
                                WHERE o.enterprise_id = $1 AND o.account_id = $2 AND o.wb_order_id = f.wb_order_id LIMIT 1) AS o
-           WHERE o.product_id IS NOT NULL AND (o.supplier_status, o.wb_status) IS DISTINCT FROM (f.supplier_status, f.wb_status)"#,
+           WHERE (o.supplier_status, o.wb_status) IS DISTINCT FROM (f.supplier_status, f.wb_status)"#,
         enterprise_id as _,
         account_id as _,
         &facts.iter().map(|fact| fact.wb_order_id.0).collect::<Vec<_>>(),

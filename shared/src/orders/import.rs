@@ -113,7 +113,7 @@ pub async fn import(tx: &mut EnterpriseTx, account_id: AccountId, facts: &[Order
     let added = i64::try_from(placed.len()).expect("a page is small");
     Ok(Imported {
         added,
-        reserved: i64::try_from(allotted.len()).expect("a page is small"),
+        reserved: i64::try_from(inventory::served(&allotted)).expect("a page is small"),
         known: i64::try_from(facts.len()).expect("a page is small") - added,
     })
 }

@@ -1,4 +1,4 @@
-//! Assembly orders: one unit for one buyer, with its own fulfilment status beside Wildberries' two.
+//! Assembly orders: one unit or one bundle for one buyer, with its own fulfilment status beside Wildberries' two.
 //!
 //! ```text
 //!  new ─┬─▶ reserved ─▶ picking ─▶ picked ─▶ packed ─▶ shipped ─▶ delivered
@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::{AccountId, OrderId, ProductId, WarehouseId, WbWarehouseId};
-use crate::inventory::{self, Allotted, Frees, Wanted};
+use crate::inventory::{self, Allotted, Frees, Heading, Posted, ReturnLine, Wanted};
+use crate::jobs::{Job, Queue};
 use crate::{Error, Refusal, Result};
 
 pub use follow::{Changed, StatusFacts, followed, record_statuses};
@@ -34,11 +35,11 @@ pub enum OrderStatus {
     New,
     /// Nothing was free; it becomes reserved by itself when stock arrives.
     OutOfStock,
-    /// A unit is held for it.
+    /// What it needs is held for it.
     Reserved,
     /// It is in a picking request.
     Picking,
-    /// The item was scanned out of its cell.
+    /// Everything of it was scanned out of its cell.
     Picked,
     /// Its sticker was scanned onto it.
     Packed,
@@ -119,6 +120,19 @@ impl OrderStatus {
     }
 }
 
+/// Serves the orders that wait for these bundles.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReserveBundles {
+    /// Which bundles.
+    pub bundle_ids: Vec<ProductId>,
+}
+
+impl Job for ReserveBundles {
+    const KIND: &'static str = "orders.reserve_bundles";
+    const QUEUE: Queue = Queue::Import;
+    // No unique key: a job that has just looked must not swallow the promise to look again.
+}
+
 /// Moves orders from one status to another and writes their history lines. Fails if one of them is not there any more.
 pub async fn step(
     tx: &mut EnterpriseTx,
@@ -150,12 +164,29 @@ pub async fn pack(tx: &mut EnterpriseTx, sticker: &str) -> Result<Order> {
     look::show(tx, id).await
 }
 
-/// Reserves for the orders that wait for these products, oldest first; what finds nothing says so.
+/// Reserves for the orders that wait for these products, oldest first; what finds nothing says so. Orders of bundles are
+/// served after that, by a job: they need other products too, and whose turn it is at them has its own order.
 pub async fn reserve_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) -> Result<usize> {
     inventory::line_up(tx, products).await?;
-    let waiting = store::lock_waiting(tx, products).await?;
+    let bundle_ids = store::awaited_bundles(tx, products).await?;
+    let stored: Vec<_> = products.iter().copied().filter(|product| !bundle_ids.contains(product)).collect();
+    if !bundle_ids.is_empty() {
+        tx.enqueue(&ReserveBundles { bundle_ids }).await?;
+    }
+    let waiting = store::lock_waiting(tx, &stored).await?;
+    reserve_for(tx, &waiting).await
+}
+
+/// Reserves for the orders that wait for a bundle, oldest first: all of its parts for an order, or none.
+pub async fn reserve_bundle(tx: &mut EnterpriseTx, bundle_id: ProductId) -> Result<usize> {
+    inventory::line_up_with_parts(tx, &[bundle_id]).await?;
+    let waiting = store::lock_waiting(tx, &[bundle_id]).await?;
+    reserve_for(tx, &waiting).await
+}
+
+async fn reserve_for(tx: &mut EnterpriseTx, waiting: &[store::Locked]) -> Result<usize> {
     let mut wanted = Vec::new();
-    for order in &waiting {
+    for order in waiting {
         if let (Some(product_id), Some(warehouse_id)) = (order.product_id, order.warehouse_id) {
             wanted.push(Wanted { order_id: order.id, product_id, warehouse_id });
         }
@@ -177,7 +208,7 @@ pub async fn reserve_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) -> R
             step(tx, &ids(false), from, OrderStatus::OutOfStock, None).await?;
         }
     }
-    Ok(allotted.len())
+    Ok(found.len())
 }
 
 /// Serves the orders that waited for what an act on stock has freed.
@@ -186,6 +217,17 @@ pub async fn serve<T: Frees>(tx: &mut EnterpriseTx, done: T) -> Result<T> {
         reserve_waiting(tx, done.freed()).await?;
     }
     Ok(done)
+}
+
+/// Takes goods of cancelled and of delivered orders back into the warehouse, and serves who waited for them.
+pub async fn receive_returns(tx: &mut EnterpriseTx, heading: &Heading, lines: &[ReturnLine]) -> Result<Posted> {
+    let returned = inventory::receive_returns(tx, heading, lines).await?;
+    for from in [OrderStatus::Cancelled, OrderStatus::Delivered] {
+        let orders: Vec<_> =
+            returned.orders.iter().filter(|(_, status)| *status == from).map(|(order, _)| *order).collect();
+        step(tx, &orders, from, OrderStatus::Returned, heading.comment.as_deref()).await?;
+    }
+    serve(tx, returned.posted).await
 }
 
 /// Gives orders that were not known to belong anywhere their product and own warehouse, and reserves for them: after a

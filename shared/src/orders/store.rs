@@ -24,6 +24,7 @@ pub(super) async fn lock(tx: &mut EnterpriseTx, id: OrderId) -> Result<Option<Lo
     .await?)
 }
 
+/// The orders that wait for exactly these products, the longest waiting first.
 pub(super) async fn lock_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) -> Result<Vec<Locked>> {
     Ok(sqlx::query_as!(
         Locked,
@@ -31,6 +32,20 @@ pub(super) async fn lock_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) 
          WHERE product_id = ANY($1) AND status IN ('new', 'out_of_stock') AND warehouse_id IS NOT NULL
          ORDER BY placed_at, wb_order_id
          FOR NO KEY UPDATE",
+        &products.iter().map(|product| product.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// Those of these products that are bundles, and the bundles that have one of them as a part; as far as orders wait for
+/// them.
+pub(super) async fn awaited_bundles(tx: &mut EnterpriseTx, products: &[ProductId]) -> Result<Vec<ProductId>> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT DISTINCT k.bundle_id AS "bundle_id!: ProductId" FROM bundle_components AS k
+           WHERE (k.bundle_id = ANY($1) OR k.component_id = ANY($1))
+             AND EXISTS (SELECT FROM orders AS o WHERE o.product_id = k.bundle_id AND o.status IN ('new', 'out_of_stock')
+                                                   AND o.warehouse_id IS NOT NULL)"#,
         &products.iter().map(|product| product.0).collect::<Vec<_>>(),
     )
     .fetch_all(tx.conn())

@@ -149,9 +149,13 @@ pub async fn request_stickers(tx: &mut EnterpriseTx, request_id: RequestId, prin
         return look::show(tx, job).await;
     }
     let rows = sqlx::query!(
+        // Of a bundle the sticker comes with its last unit.
         "SELECT l.order_id, o.wb_order_id, o.in_supply_at
          FROM pick_lines AS l JOIN orders AS o ON o.id = l.order_id
          WHERE l.request_id = $1 AND l.status = 'picked' AND o.status IN ('picked', 'packed')
+           AND NOT EXISTS (SELECT FROM pick_lines AS later
+                           WHERE later.order_id = l.order_id AND later.status = 'picked'
+                             AND (later.request_id, later.position) > (l.request_id, l.position))
          ORDER BY l.position",
         request_id as _
     )

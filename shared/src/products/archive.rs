@@ -67,6 +67,17 @@ pub(super) async fn refuse_used(tx: &mut EnterpriseTx, id: ProductId) -> Result<
     Err(Error::refused(Refusal::ProductInUse, format!("it is still used: {}", uses.join("; "))))
 }
 
+/// The same for a product that becomes a bundle: orders that only wait for it are served with its parts.
+pub(super) async fn refuse_kept(tx: &mut EnterpriseTx, id: ProductId) -> Result<()> {
+    let waits = |what: &String| what.ends_with("(new)") || what.ends_with("(out_of_stock)");
+    let uses: Vec<_> =
+        uses(tx, &[id], 100).await?.into_iter().map(|(_, what)| what).filter(|what| !waits(what)).collect();
+    if uses.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(Refusal::ProductInUse, format!("it is still used: {}", uses.join("; "))))
+}
+
 /// What uses these products, each in words: stock, reservations, orders that are not through, requests that are open,
 /// bundles. At most so many.
 pub(super) async fn uses(tx: &mut EnterpriseTx, ids: &[ProductId], most: i64) -> Result<Vec<(ProductId, String)>> {

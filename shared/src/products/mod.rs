@@ -1,11 +1,12 @@
 //! Products: the smallest stocked units. A card of Wildberries groups its sizes, each of them a product with barcodes;
 //! beside them stand own items, and bundles of several stored products.
 //!
-//! `cards` keeps what Wildberries says, `own` what people say; neither writes what the other owns. `look` reads, `search`
+//! `cards` keeps what Wildberries says, `own` what people say; neither writes what the other owns. `bundles` says what is made of others. `look` reads, `search`
 //! finds by words, `archive` takes out of the catalogue what nothing uses any more, `categories` is the tree that people sort
 //! them into, `imports` brings many of them out of a file.
 
 mod archive;
+mod bundles;
 mod cards;
 pub mod categories;
 mod facts;
@@ -23,6 +24,7 @@ use crate::ids::{AccountId, CategoryId, ChrtId, NmId, ProductId};
 use crate::versions::Version;
 
 pub use archive::{archive, restore};
+pub use bundles::parts_of;
 pub use cards::{CardFacts, Recorded, SizeFacts, record_cards};
 pub use facts::{Change, Facts};
 pub use look::{by_barcode, by_barcodes, get, list, lookup};

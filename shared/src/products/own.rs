@@ -5,11 +5,14 @@ use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
 use crate::ids::ProductId;
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, inventory};
 
 use super::facts::{Change, Facts, Owner, checked_barcodes};
 use super::store::{self, Held};
 use super::{Product, archive, look};
+
+/// The largest bundle, in units: each of them is picked by a scan of its own.
+pub const MAX_UNITS: i64 = 1000;
 
 /// So many of a stored product in a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,11 @@ pub async fn create(tx: &mut EnterpriseTx, new: &NewProduct) -> Result<Product> 
 /// Changes what people own of a product: everything of an own item, less of what belongs to a card.
 pub async fn change(tx: &mut EnterpriseTx, id: ProductId, change: &Change) -> Result<Product> {
     tx.require_everywhere(Permission::ManageProducts)?;
+    if let Some(parts) = &change.components {
+        // Nobody reserves for an order of it meanwhile.
+        let parts = parts.iter().map(|part| part.product_id);
+        inventory::line_up(tx, &parts.chain([id]).collect::<Vec<_>>()).await?;
+    }
     let held = hold(tx, id).await?;
     tx.expect(held.version)?;
     if held.is_archived {
@@ -113,8 +121,12 @@ async fn make_bundle(tx: &mut EnterpriseTx, id: ProductId, was_bundle: bool, par
         }
     }
     let is_bundle = !parts.is_empty();
+    let units: i64 = parts.iter().map(|part| i64::from(part.quantity)).sum();
+    if units > MAX_UNITS {
+        return Err(Error::invalid("components", format!("must be at most {MAX_UNITS} units together")));
+    }
     if is_bundle && !was_bundle {
-        archive::refuse_used(tx, id).await?;
+        archive::refuse_kept(tx, id).await?;
     }
     sqlx::query!("DELETE FROM bundle_components WHERE bundle_id = $1", id as _).execute(tx.conn()).await?;
     if is_bundle != was_bundle {

@@ -9,6 +9,7 @@
 
 mod look;
 mod pick;
+mod put_back;
 mod scan;
 mod store;
 
@@ -25,6 +26,7 @@ use crate::{Error, Refusal, Result};
 pub use look::{HistoryLine, PickLine, Request, RequestFilter, get, history, lines, list};
 pub(crate) use look::{enter, show};
 pub use pick::{NewPicking, close_lines, create_picking, open_put_back};
+pub use put_back::{MoveLine, moves};
 pub use scan::{Next, Scan, ScanKind, Scanned, scan};
 
 /// What a request is about.

@@ -38,28 +38,43 @@ pub async fn create_picking(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<R
     warehouses::enter_open(tx, new.warehouse_id, Permission::ManageRequests).await?;
     let orders = choose(tx, new).await?;
     let id = insert(tx, RequestType::OrderPicking, new).await?;
-    let (enterprise_id, lines) = (tx.enterprise_id(), orders.iter().map(|_| PickLineId::new().0).collect::<Vec<_>>());
-    let numbers: Vec<_> = orders.iter().map(|order| order.0).collect();
-    sqlx::query!(
-        "INSERT INTO pick_lines (enterprise_id, id, request_id, position, order_id, product_id, cell_id)
-         SELECT $1, ($3::uuid[])[walk.position], $2, walk.position, walk.order_id, walk.product_id, walk.cell_id
-         FROM (SELECT r.order_id, r.product_id, r.cell_id,
-                      row_number() OVER (ORDER BY c.pick_sequence, c.code, r.product_id, o.placed_at, o.wb_order_id)::int AS position
-               FROM reservations AS r
-               JOIN cells AS c ON c.id = r.cell_id
-               JOIN orders AS o ON o.id = r.order_id
-               WHERE r.order_id = ANY($4) AND r.status = 'active') AS walk",
-        enterprise_id as _,
-        id as _,
-        &lines,
-        &numbers,
-    )
-    .execute(tx.conn())
-    .await?;
+    insert_lines(tx, id, &orders).await?;
     orders::step(tx, &orders, OrderStatus::Reserved, OrderStatus::Picking, None).await?;
     let request = look::show(tx, id).await?;
     audit::created(tx, Action::RequestCreated, Object::of("request", id), &request).await?;
     Ok(request)
+}
+
+/// One line for each unit that is still to be taken; what was taken before its request was called off lies in packing.
+async fn insert_lines(tx: &mut EnterpriseTx, id: RequestId, orders: &[OrderId]) -> Result<()> {
+    let enterprise_id = tx.enterprise_id();
+    let walk = sqlx::query!(
+        r#"SELECT r.order_id AS "order_id!: OrderId", r.part, r.product_id, r.cell_id
+           FROM reservations AS r
+           JOIN cells AS c ON c.id = r.cell_id
+           JOIN orders AS o ON o.id = r.order_id
+           WHERE r.order_id = ANY($1) AND r.status = 'active' AND c.purpose <> 'packing'
+           ORDER BY c.pick_sequence, c.code, r.product_id, o.placed_at, o.wb_order_id, r.part"#,
+        &orders.iter().map(|order| order.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    sqlx::query!(
+        "INSERT INTO pick_lines (enterprise_id, id, request_id, position, order_id, part, product_id, cell_id)
+         SELECT $1, walk.id, $2, walk.position, walk.order_id, walk.part, walk.product_id, walk.cell_id
+         FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::uuid[])
+              WITH ORDINALITY AS walk (id, order_id, part, product_id, cell_id, position)",
+        enterprise_id as _,
+        id as _,
+        &walk.iter().map(|_| PickLineId::new().0).collect::<Vec<_>>(),
+        &walk.iter().map(|unit| unit.order_id.0).collect::<Vec<_>>(),
+        &walk.iter().map(|unit| unit.part).collect::<Vec<_>>(),
+        &walk.iter().map(|unit| unit.product_id.0).collect::<Vec<_>>(),
+        &walk.iter().map(|unit| unit.cell_id.0).collect::<Vec<_>>(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// The orders to pick, locked: the named ones must all be reserved in this warehouse, the longest waiting ones are
@@ -168,17 +183,9 @@ pub async fn close_lines(tx: &mut EnterpriseTx, orders: &[OrderId]) -> Result<()
     Ok(())
 }
 
-/// A picked unit of a cancelled order must go back: somebody is asked to, from packing to the cell it came from.
-pub async fn open_put_back(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, unit: &Held) -> Result<RequestId> {
+/// Picked units of a cancelled order must go back: somebody is asked to, from packing to the cells they came from.
+pub async fn open_put_back(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, picked: &[Held]) -> Result<RequestId> {
     let enterprise_id = tx.enterprise_id();
-    let home = sqlx::query_scalar!(
-        "SELECT from_cell_id FROM stock_entries WHERE order_id = $1 AND kind = 'pick' ORDER BY id DESC LIMIT 1",
-        unit.order_id as _
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .flatten()
-    .ok_or_else(|| Error::Inconsistent(format!("order {} was picked from nowhere", unit.order_id)))?;
     let new = NewPicking {
         warehouse_id,
         orders: None,
@@ -189,18 +196,28 @@ pub async fn open_put_back(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, uni
         comment: Some("Заказ отменён: верните товар в ячейку".to_owned()),
     };
     let id = insert(tx, RequestType::StockMove, &new).await?;
-    sqlx::query!(
-        "INSERT INTO move_lines (enterprise_id, id, request_id, order_id, product_id, from_cell_id, to_cell_id, quantity)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 1)",
+    let lines = sqlx::query!(
+        "INSERT INTO move_lines (enterprise_id, id, request_id, order_id, part, product_id, lot_id, from_cell_id, to_cell_id, quantity)
+         SELECT $1, u.id, $2, u.order_id, u.part, u.product_id, u.lot_id, u.cell_id, came.from_cell_id, 1
+         FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::uuid[], $8::uuid[])
+              AS u (id, order_id, part, product_id, lot_id, cell_id)
+         CROSS JOIN LATERAL (SELECT e.from_cell_id FROM stock_entries AS e
+                             WHERE e.order_id = u.order_id AND e.part = u.part AND e.kind = 'pick'
+                             ORDER BY e.id DESC LIMIT 1) AS came",
         enterprise_id as _,
-        MoveLineId::new() as _,
         id as _,
-        unit.order_id as _,
-        unit.product_id as _,
-        unit.cell_id as _,
-        home as _,
+        &picked.iter().map(|_| MoveLineId::new().0).collect::<Vec<_>>(),
+        &picked.iter().map(|unit| unit.order_id.0).collect::<Vec<_>>(),
+        &picked.iter().map(|unit| unit.part).collect::<Vec<_>>(),
+        &picked.iter().map(|unit| unit.product_id.0).collect::<Vec<_>>(),
+        &picked.iter().map(|unit| unit.lot_id.0).collect::<Vec<_>>(),
+        &picked.iter().map(|unit| unit.cell_id.0).collect::<Vec<_>>(),
     )
     .execute(tx.conn())
-    .await?;
+    .await?
+    .rows_affected();
+    if usize::try_from(lines) != Ok(picked.len()) {
+        return Err(Error::Inconsistent(format!("{lines} of {} units were picked from anywhere", picked.len())));
+    }
     Ok(id)
 }

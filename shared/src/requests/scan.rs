@@ -1,12 +1,12 @@
-//! Scans: a cell, then the items taken out of it; at packing, the sticker that was put onto the item. A wrong scan is
-//! refused in words that say what to do instead.
+//! Scans: a cell, then the items taken out of it or put back into it; at packing, the sticker that was put onto the item.
+//! A wrong scan is refused in words that say what to do instead.
 
 use serde::{Deserialize, Serialize};
 
-use super::{PickLineStatus, RequestStatus, RequestType, enter, store};
+use super::{PickLineStatus, RequestStatus, RequestType, enter, put_back, store};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
-use crate::ids::{CellId, OrderId, PickLineId, ProductId, RequestId};
+use crate::ids::{CellId, MoveLineId, OrderId, PickLineId, ProductId, RequestId};
 use crate::orders::{self, OrderStatus};
 use crate::{Error, Refusal, Result, inventory, products, warehouses};
 
@@ -36,13 +36,15 @@ pub struct Scan {
 pub struct Scanned {
     /// The line that was picked by it.
     pub picked: Option<PickLineId>,
+    /// The line that was put back by it.
+    pub put_back: Option<MoveLineId>,
     /// Where to go now: the first open line's position, cell and product.
     pub next: Option<Next>,
     /// Lines still open.
     pub open_lines: i64,
 }
 
-/// The next thing to take.
+/// The next thing to take, or to put back.
 #[derive(Clone, Debug)]
 pub struct Next {
     /// The pick step.
@@ -58,6 +60,7 @@ pub struct Next {
 struct Line {
     id: PickLineId,
     order_id: OrderId,
+    part: i32,
     product_id: ProductId,
     cell_id: CellId,
     order_status: OrderStatus,
@@ -71,9 +74,16 @@ pub async fn scan(tx: &mut EnterpriseTx, id: RequestId, scan: &Scan) -> Result<S
         return Err(Error::invalid("code", "must have 1 to 200 characters"));
     }
     let request = store::lock(tx, id).await?;
-    if request.r#type != RequestType::OrderPicking {
-        return Err(Error::refused(Refusal::RequestTransition, "only picking requests are scanned"));
-    }
+    let takes_back = match request.r#type {
+        RequestType::OrderPicking => false,
+        RequestType::StockMove => true,
+        RequestType::GoodsReceipt | RequestType::StockCount | RequestType::WriteOff | RequestType::Supply => {
+            return Err(Error::refused(
+                Refusal::RequestTransition,
+                "only what is picked or put back is scanned in a request",
+            ));
+        }
+    };
     if request.status != RequestStatus::InProgress {
         return Err(Error::Refused {
             refusal: Refusal::RequestTransition,
@@ -81,35 +91,47 @@ pub async fn scan(tx: &mut EnterpriseTx, id: RequestId, scan: &Scan) -> Result<S
             allowed: vec![RequestStatus::InProgress.name().to_owned()],
         });
     }
-    let picked = match scan.kind {
+    let (mut picked, mut returned) = (None, None);
+    match scan.kind {
         ScanKind::Cell => {
             let cell = warehouses::find_cell(tx, request.warehouse_id, code)
                 .await?
                 .ok_or_else(|| Error::refused(Refusal::CellUnknown, format!("the warehouse has no cell {code}")))?;
-            at_cell(tx, id, cell.id, &cell.code).await?;
-            None
+            if takes_back {
+                put_back::check_cell(&cell)?;
+            } else {
+                check_cell(tx, id, cell.id, &cell.code).await?;
+            }
+            stand_at(tx, id, cell.id).await?;
         }
         ScanKind::Item => {
             let cell = request
                 .at_cell_id
                 .ok_or_else(|| Error::refused(Refusal::CellNotScanned, "scan the cell you stand at first"))?;
             let product_id = products::by_barcode(tx, code).await?;
-            Some(take(tx, id, request.warehouse_id, cell, product_id).await?)
+            if takes_back {
+                returned = Some(put_back::put(tx, id, cell, product_id).await?);
+            } else {
+                picked = Some(take(tx, id, request.warehouse_id, cell, product_id).await?);
+            }
         }
-    };
-    Ok(Scanned { picked, next: next(tx, id).await?, open_lines: store::open_lines(tx, id).await? })
+    }
+    let next = if takes_back { put_back::next(tx, id).await? } else { next(tx, id).await? };
+    Ok(Scanned { picked, put_back: returned, next, open_lines: store::open_lines(tx, id).await? })
 }
 
-async fn at_cell(tx: &mut EnterpriseTx, id: RequestId, cell: CellId, code: &str) -> Result<()> {
-    let here = open_lines(tx, id).await?.iter().any(|line| line.cell_id == cell);
-    if !here {
-        let words = next(tx, id)
-            .await?
-            .map_or_else(|| "nothing is left to take".to_owned(), |next| format!("go to {}", next.cell));
-        return Err(Error::refused(Refusal::WrongCell, format!("nothing of this request lies in {code}: {words}")));
-    }
+async fn stand_at(tx: &mut EnterpriseTx, id: RequestId, cell: CellId) -> Result<()> {
     sqlx::query!("UPDATE requests SET at_cell_id = $2 WHERE id = $1", id as _, cell as _).execute(tx.conn()).await?;
     Ok(())
+}
+
+async fn check_cell(tx: &mut EnterpriseTx, id: RequestId, cell: CellId, code: &str) -> Result<()> {
+    if open_lines(tx, id).await?.iter().any(|line| line.cell_id == cell) {
+        return Ok(());
+    }
+    let words =
+        next(tx, id).await?.map_or_else(|| "nothing is left to take".to_owned(), |next| format!("go to {}", next.cell));
+    Err(Error::refused(Refusal::WrongCell, format!("nothing of this request lies in {code}: {words}")))
 }
 
 async fn take(
@@ -132,8 +154,10 @@ async fn take(
     }
     let (actor, now) = (tx.actor().to_string(), tx.now().await?);
     let packing = warehouses::packing_cell(tx, warehouse_id).await?;
-    orders::step(tx, &[line.order_id], line.order_status, OrderStatus::Picked, None).await?;
-    inventory::pick(tx, line.order_id, packing).await?;
+    if open.iter().filter(|other| other.order_id == line.order_id).count() == 1 {
+        orders::step(tx, &[line.order_id], line.order_status, OrderStatus::Picked, None).await?;
+    }
+    inventory::pick(tx, line.order_id, line.part, packing).await?;
     sqlx::query!(
         "UPDATE pick_lines SET status = $2, picked_at = $3, picked_by = $4 WHERE id = $1",
         line.id as _,
@@ -162,7 +186,7 @@ async fn wrong_item(tx: &mut EnterpriseTx, open: &[Line], cell: CellId, product_
 async fn open_lines(tx: &mut EnterpriseTx, id: RequestId) -> Result<Vec<Line>> {
     Ok(sqlx::query_as!(
         Line,
-        "SELECT l.id, l.order_id, l.product_id, l.cell_id, o.status AS order_status
+        "SELECT l.id, l.order_id, l.part, l.product_id, l.cell_id, o.status AS order_status
          FROM pick_lines AS l JOIN orders AS o ON o.id = l.order_id
          WHERE l.request_id = $1 AND l.status = 'pending' ORDER BY l.position
          FOR NO KEY UPDATE OF o",

@@ -92,11 +92,15 @@ pub(super) async fn open_lines(tx: &mut EnterpriseTx, id: RequestId) -> Result<i
     .await?)
 }
 
+/// The orders that lose a line by it, each once.
 pub(super) async fn cancel_pending_lines(tx: &mut EnterpriseTx, id: RequestId) -> Result<Vec<OrderId>> {
-    Ok(sqlx::query_scalar!(
+    let mut orders = sqlx::query_scalar!(
         "UPDATE pick_lines SET status = 'cancelled' WHERE request_id = $1 AND status = 'pending' RETURNING order_id",
         id as _
     )
     .fetch_all(tx.conn())
-    .await?)
+    .await?;
+    orders.sort_unstable();
+    orders.dedup();
+    Ok(orders)
 }

@@ -2,7 +2,7 @@
 
 use super::{Supply, SupplyStatus, show, write_history};
 use crate::db::EnterpriseTx;
-use crate::ids::{OrderId, ProductId, SupplyId, WbOrderId, WbSupplyId};
+use crate::ids::{OrderId, SupplyId, WbOrderId, WbSupplyId};
 use crate::orders::{self, OrderStatus};
 use crate::{Error, Result, inventory, requests};
 
@@ -134,13 +134,9 @@ pub(super) async fn clear_problem(tx: &mut EnterpriseTx, id: SupplyId) -> Result
 
 /// The orders of a supply that was delivered leave the warehouse.
 pub async fn ship(tx: &mut EnterpriseTx, supply_id: SupplyId) -> Result<usize> {
-    let products = sqlx::query_scalar!(
-        r#"SELECT DISTINCT product_id AS "product_id!: ProductId" FROM orders WHERE supply_id = $1 AND product_id IS NOT NULL"#,
-        supply_id as _
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    inventory::line_up(tx, &products).await?;
+    let orders =
+        sqlx::query_scalar!("SELECT id FROM orders WHERE supply_id = $1", supply_id as _).fetch_all(tx.conn()).await?;
+    inventory::line_up_for(tx, &orders).await?;
     let rows = sqlx::query!(
         "SELECT id, status FROM orders WHERE supply_id = $1 ORDER BY id FOR NO KEY UPDATE",
         supply_id as _

@@ -3,7 +3,7 @@
 use crate::db::EnterpriseTx;
 use crate::ids::AccountId;
 use crate::orders::{self, Changed, OrderStatus, StatusFacts};
-use crate::{Result, inventory, requests, supplies};
+use crate::{Result, inventory, requests, supplies, warehouses};
 
 /// What a page of statuses changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,23 +51,27 @@ pub async fn apply_statuses(tx: &mut EnterpriseTx, account_id: AccountId, facts:
 async fn cancel(tx: &mut EnterpriseTx, order: &Changed, why: &str) -> Result<bool> {
     match order.status {
         OrderStatus::New | OrderStatus::OutOfStock | OrderStatus::Impossible => {}
-        OrderStatus::Reserved | OrderStatus::Picking => {
-            inventory::release(tx, &[order.id]).await?;
-            requests::close_lines(tx, &[order.id]).await?;
-        }
-        OrderStatus::Picked | OrderStatus::Packed => {
-            let held = inventory::release(tx, &[order.id]).await?;
-            requests::close_lines(tx, &[order.id]).await?;
-            if let (Some(unit), Some(warehouse_id)) = (held.first(), order.warehouse_id) {
-                requests::open_put_back(tx, warehouse_id, unit).await?;
-            }
+        OrderStatus::Reserved | OrderStatus::Picking | OrderStatus::Picked | OrderStatus::Packed => {
+            give_back(tx, order).await?;
         }
         OrderStatus::Shipped => inventory::expect_return(tx, order.id).await?,
         OrderStatus::Delivered | OrderStatus::Cancelled | OrderStatus::Returned => return Ok(false),
     }
     orders::step(tx, &[order.id], order.status, OrderStatus::Cancelled, Some(why)).await?;
-    if let Some(product_id) = order.product_id {
-        orders::reserve_waiting(tx, &[product_id]).await?;
-    }
     Ok(true)
+}
+
+/// Of a bundle some units may be picked and others not.
+async fn give_back(tx: &mut EnterpriseTx, order: &Changed) -> Result<()> {
+    let held = inventory::release(tx, &[order.id]).await?;
+    requests::close_lines(tx, &[order.id]).await?;
+    let Some(warehouse_id) = order.warehouse_id else { return Ok(()) };
+    let packing = warehouses::packing_cell(tx, warehouse_id).await?;
+    let (picked, free): (Vec<_>, Vec<_>) = held.into_iter().partition(|unit| unit.cell_id == packing);
+    if !picked.is_empty() {
+        requests::open_put_back(tx, warehouse_id, &picked).await?;
+    }
+    let freed: Vec<_> = free.iter().map(|unit| unit.product_id).collect();
+    orders::reserve_waiting(tx, &freed).await?;
+    Ok(())
 }

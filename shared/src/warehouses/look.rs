@@ -171,6 +171,8 @@ pub(crate) struct Found {
     pub id: CellId,
     /// What people call it.
     pub code: String,
+    /// What its zone is for.
+    pub purpose: Purpose,
 }
 
 /// The cell off which this is read: by its barcode, else by its code.
@@ -181,7 +183,7 @@ pub(crate) async fn find_cell(
 ) -> Result<Option<Found>> {
     Ok(sqlx::query_as!(
         Found,
-        "SELECT id, code FROM cells WHERE warehouse_id = $1 AND (barcode = $2 OR code = $2) AND archived_at IS NULL
+        "SELECT id, code, purpose FROM cells WHERE warehouse_id = $1 AND (barcode = $2 OR code = $2) AND archived_at IS NULL
          ORDER BY (barcode = $2) DESC NULLS LAST LIMIT 1",
         warehouse_id as _,
         reading,

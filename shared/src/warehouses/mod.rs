@@ -35,7 +35,7 @@ pub use content::{Fill, FloorPlan, WarehouseFill, ZoneFill, fill, floor_plan};
 pub use generate::{Generated, NewRows, generate};
 pub use hold::{CellVerdict, Outcome, archive_cells, block_cells, restore_cells, unblock_cells};
 pub use look::{CellFilter, CellState, cells, get_cell, search_cells};
-pub(crate) use look::{find_cell, packing_cell};
+pub(crate) use look::{Found, find_cell, packing_cell};
 pub use pattern::{MAX_CELLS, Walk};
 pub use wildberries::{
     OfficeFacts, Relinked, WildberriesWarehouse, WildberriesWarehouseFacts, link, list_wildberries, record_wildberries,

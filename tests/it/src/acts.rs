@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use shared::accounts::WatchTokens;
 use stack::Client;
 use stack::client::text;
-use wildberries::{ALL_CATEGORIES, TokenKind, TokenSpec};
+use wildberries::{ALL_CATEGORIES, BuyerAct, TokenKind, TokenSpec};
 
 use crate::PASSWORD;
 use crate::Shop;
@@ -278,6 +278,15 @@ pub async fn example(shop: &Shop<'_>, operation: &str) -> Result<Option<Act>> {
             Act::post(format!("{SHEETS}/{sheet}/post"), json!({ "discrepancies": [told] }))
         }
         "publish_supply" => Act::post(format!("/supplies/{}/publish", supply(shop).await?), None),
+        "receive_returns" => {
+            let (request, lines) = shop.picked(1).await?;
+            let supply = shop.supply(&request).await?;
+            shop.deliver(&supply).await?;
+            shop.seller.buyer(lines[0]["wbOrderId"].as_i64().context("a number")?, BuyerAct::Cancel)?;
+            shop.sync("order_statuses").await?;
+            let line = json!({ "orderId": lines[0]["orderId"], "cell": "A-01" });
+            Act::post("/inventory/returns", json!({ "warehouseId": shop.warehouse, "lines": [line] }))
+        }
         "receive_transfer" => {
             let line = json!({ "barcode": barcode(shop), "cell": "A-01", "quantity": 1 });
             Act::post(format!("{TRANSFERS}/{}/receive", sent(shop, &name).await?), json!({ "lines": [line] }))

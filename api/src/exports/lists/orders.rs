@@ -15,7 +15,7 @@ use crate::Tag;
 use crate::auth::Caller;
 use crate::orders::Order;
 use crate::problem::ApiError;
-use crate::requests::{PickLine, Request};
+use crate::requests::{MoveLine, PickLine, Request};
 use crate::supplies::Supply;
 
 listed!(OrderFilter => Order, |list, tx, query| Ok(orders::list(tx, list, query).await?.map(Into::into)));
@@ -25,6 +25,10 @@ listed!(RequestFilter => Request, |list, tx, query| Ok(requests::list(tx, list, 
 /// The lines of one request.
 struct LinesOf(RequestId);
 listed!(LinesOf => PickLine, |list, tx, query| Ok(whole(requests::lines(tx, list.0).await?)));
+
+/// What one request asks to put back.
+struct MovesOf(RequestId);
+listed!(MovesOf => MoveLine, |list, tx, query| Ok(whole(requests::moves(tx, list.0).await?)));
 
 listed!(SupplyFilter => Supply, |list, tx, query| Ok(supplies::list(tx, list, query).await?.map(Into::into)));
 
@@ -103,5 +107,23 @@ impl Api {
     ) -> Result<Export<PickLine>, ApiError> {
         let list = LinesOf(id.0);
         export(&db, actor, "request-lines", format.0.unwrap_or_default(), list).await
+    }
+
+    /// Export what a request to put back asks for
+    #[oai(
+        path = "/requests/:id/moves/export",
+        method = "get",
+        operation_id = "export_request_moves",
+        tag = "Tag::Requests"
+    )]
+    async fn request_moves(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<RequestId>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
+    ) -> Result<Export<MoveLine>, ApiError> {
+        export(&db, actor, "request-moves", format.0.unwrap_or_default(), MovesOf(id.0)).await
     }
 }

@@ -62,7 +62,7 @@ pub async fn explain_and_post(
         from: Outside::Supplier.into(),
         to: row.cell_id.into(),
         quantity: row.quantity,
-        order_id: None,
+        order: None,
         reason: None,
     };
     let by = By { receipt: Some(receipt.id), ..By::default() };

@@ -157,7 +157,7 @@ fn take(goods: &mut [TransferGoods], batch: &Batch, row: usize, quantity: i32) -
 fn moved(awaited: &Awaited, to: crate::inventory::write::Place, reason: Option<&'static str>) -> Moved {
     let &Awaited { product_id, lot_id, quantity } = awaited;
     let from = Outside::InTransit.into();
-    Moved { id: StockEntryId::new(), product_id, lot_id, from, to, quantity, order_id: None, reason }
+    Moved { id: StockEntryId::new(), product_id, lot_id, from, to, quantity, order: None, reason }
 }
 
 fn part(moved: &Moved) -> Option<Part> {

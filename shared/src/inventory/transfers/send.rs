@@ -77,7 +77,7 @@ impl Shelves {
             from: cell_id.into(),
             to: Outside::InTransit.into(),
             quantity,
-            order_id: None,
+            order: None,
             reason: None,
         };
         Ok(taken.into_iter().map(moved).collect())
@@ -137,7 +137,7 @@ pub(super) async fn give_back(
                 from: Outside::InTransit.into(),
                 to: row.cell_id.into(),
                 quantity,
-                order_id: None,
+                order: None,
                 reason,
             });
         }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use it::TestApp;
 use secrecy::SecretString;
 use serde_json::json;
-use shared::ids::{AccountId, JobId, LetterId, PrinterId, SupplyId, SyncRunId};
+use shared::ids::{AccountId, JobId, LetterId, PrinterId, ProductId, SupplyId, SyncRunId};
 use shared::jobs::{Job, Outcome, Pusher, Queue, QueueNames, lease};
 use stack::client::text;
 use worker::idempotency::PruneAnswers;
@@ -172,6 +172,7 @@ fn what_jobs_look_like_in_their_rows_does_not_change() {
         shown(&shared::supplies::PublishSupply { supply_id }),
         shown(&shared::supplies::SetShipping { supply_id }),
         shown(&shared::supplies::DeliverSupply { supply_id }),
+        shown(&shared::orders::ReserveBundles { bundle_ids: vec![ProductId(id)] }),
         shown(&shared::printing::RunLane { printer_id: PrinterId(id) }),
         shown(&shared::users::letters::SendLetter { letter_id: LetterId(id) }),
         shown(&worker::users::PruneSignIns {}),
@@ -194,6 +195,7 @@ fn what_jobs_look_like_in_their_rows_does_not_change() {
             format!("supplies.publish_supply default {supply}"),
             format!("supplies.set_shipping default {supply}"),
             format!("supplies.deliver_supply default {supply}"),
+            r#"orders.reserve_bundles import {"bundle_ids":["01900000-0000-7000-8000-000000000001"]}"#.to_owned(),
             r#"printing.run_lane print {"printer_id":"01900000-0000-7000-8000-000000000001"}"#.to_owned(),
             r#"users.send_letter default {"letter_id":"01900000-0000-7000-8000-000000000001"}"#.to_owned(),
             "users.prune_sign_ins default {}".to_owned(),

@@ -1,0 +1,183 @@
+//! Goods that come back from Wildberries: of orders that were cancelled on their way, or that buyers gave back. The parcel's
+//! sticker says which order it is; all of its units come back together, into the cell that whoever unpacks them chooses.
+
+use std::collections::HashMap;
+
+use super::admit::admit;
+use super::batch::{Batch, DocumentKind, Heading, Part, Posted, Row, Verdict, document, enter, settle, touched};
+use super::fulfil::{moved, shipped};
+use super::turn::line_up;
+use super::write::{By, Moved, UnitOfOrder, write};
+use super::{EntryKind, Outside};
+use crate::access::Permission;
+use crate::db::EnterpriseTx;
+use crate::ids::{LotId, OrderId, ProductId, WarehouseId, WbOrderId};
+use crate::orders::OrderStatus;
+use crate::{Error, Refusal, Result};
+
+/// A parcel that came back.
+#[derive(Clone, Debug)]
+pub struct ReturnLine {
+    /// Of this order,
+    pub order_id: Option<OrderId>,
+    /// or of the order of this sticker, as a scanner reads it.
+    pub sticker: Option<String>,
+    /// The code of the cell where its goods were put.
+    pub cell: String,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Returned {
+    /// The document and what became of each line.
+    pub posted: Posted,
+    /// The orders, each with where it was.
+    pub orders: Vec<(OrderId, OrderStatus)>,
+}
+
+/// An order that may come back.
+struct Order {
+    id: OrderId,
+    wb_order_id: WbOrderId,
+    status: OrderStatus,
+}
+
+type Units = HashMap<OrderId, Vec<(UnitOfOrder, (ProductId, LotId))>>;
+
+/// Takes the goods of returned orders into the ledger; the orders are locked and still where they were.
+pub(crate) async fn receive_returns(
+    tx: &mut EnterpriseTx,
+    heading: &Heading,
+    lines: &[ReturnLine],
+) -> Result<Returned> {
+    enter(tx, heading, Permission::ReceiveGoods, lines.len()).await?;
+    let named = find(tx, lines).await?;
+    let ids: Vec<_> = named.iter().flatten().copied().collect();
+    let mut units = Units::new();
+    for unit in shipped(tx, &ids).await? {
+        units.entry(unit.0.order_id).or_default().push(unit);
+    }
+    let products: Vec<_> = units.values().flatten().map(|(_, (product_id, _))| *product_id).collect();
+    line_up(tx, &products).await?;
+    let mut orders = lock(tx, &ids).await?;
+    let batch = Batch::of_cells(tx, heading, lines.iter().map(|line| &line.cell)).await?;
+    let mut comes = Vec::with_capacity(lines.len());
+    for (line, id) in lines.iter().zip(&named) {
+        let order = id.and_then(|id| orders.get_mut(&id));
+        comes.push(judge(&batch, line, order, &units));
+    }
+    let (verdicts, from): (Vec<_>, Vec<_>) = comes.into_iter().map(apart).unzip();
+    let judged =
+        admit(tx, &batch, heading.mode, EntryKind::ReturnReceived, settle(heading.mode, verdicts)?, |moved: &Moved| {
+            *moved
+        })
+        .await?;
+    let orders = judged.iter().zip(from).filter_map(|(row, from)| row.is_ok().then_some(from).flatten()).collect();
+    let back: Vec<_> = judged.iter().flatten().flatten().copied().collect();
+    let rows: Vec<Row> =
+        judged.into_iter().map(|row| row.map(|moved| moved.iter().filter_map(part).collect())).collect();
+    let document = document(tx, heading, DocumentKind::Return, &rows).await?;
+    let by = By { document: document.as_ref().map(|document| document.id), ..By::default() };
+    write(tx, EntryKind::ReturnReceived, by, &back).await?;
+    let freed = touched(&rows);
+    Ok(Returned { posted: Posted { document, rows, freed }, orders })
+}
+
+/// What a line brings, and the order with where it was.
+type Comes = (Vec<Moved>, (OrderId, OrderStatus));
+
+fn apart(verdict: Verdict<Comes>) -> (Verdict<Vec<Moved>>, Option<(OrderId, OrderStatus)>) {
+    match verdict {
+        Ok((moved, order)) => (Ok(moved), Some(order)),
+        Err(refused) => (Err(refused), None),
+    }
+}
+
+fn judge(batch: &Batch, line: &ReturnLine, order: Option<&mut Order>, units: &Units) -> Verdict<Comes> {
+    let Some(order) = order else {
+        return Err(match &line.sticker {
+            Some(sticker) => (Refusal::StickerUnknown, format!("no order has the sticker {sticker}")),
+            None => (Refusal::OrderUnknown, "there is no such order".to_owned()),
+        });
+    };
+    let (number, from) = (order.wb_order_id, order.status);
+    let place = match from {
+        OrderStatus::Cancelled => Outside::Returning,
+        OrderStatus::Delivered => Outside::Customer,
+        OrderStatus::Returned => {
+            return Err((Refusal::OrderTransition, format!("order {number} has come back already")));
+        }
+        OrderStatus::New
+        | OrderStatus::OutOfStock
+        | OrderStatus::Reserved
+        | OrderStatus::Picking
+        | OrderStatus::Picked
+        | OrderStatus::Packed
+        | OrderStatus::Shipped
+        | OrderStatus::Impossible => {
+            let detail = format!("order {number} is {}: it comes back once it is cancelled or delivered", from.name());
+            return Err((Refusal::OrderTransition, detail));
+        }
+    };
+    let Some(units) = units.get(&order.id) else {
+        return Err((Refusal::OrderTransition, format!("nothing of order {number} has left")));
+    };
+    let cell = batch.taking_cell(&line.cell)?;
+    // The same order on a later line has come back by then.
+    order.status = OrderStatus::Returned;
+    let back = units.iter().map(|(unit, goods)| moved(*unit, *goods, place, cell)).collect();
+    Ok((back, (order.id, from)))
+}
+
+/// The order that each line names, as far as it is in reach.
+async fn find(tx: &mut EnterpriseTx, lines: &[ReturnLine]) -> Result<Vec<Option<OrderId>>> {
+    for (row, line) in lines.iter().enumerate() {
+        if line.order_id.is_some() == line.sticker.is_some() {
+            let field = format!("lines.{row}.orderId");
+            return Err(Error::invalid(field, "name an orderId or a sticker, one of them"));
+        }
+    }
+    let reach = tx.require(Permission::ReceiveGoods)?;
+    let ids: Vec<_> = lines.iter().filter_map(|line| line.order_id.map(|id| id.0)).collect();
+    let stickers: Vec<_> =
+        lines.iter().filter_map(|line| line.sticker.as_ref().map(|sticker| sticker.trim().to_owned())).collect();
+    let rows = sqlx::query!(
+        r#"SELECT o.id AS "id!: OrderId", o.warehouse_id AS "warehouse_id?: WarehouseId", NULL::text AS sticker
+           FROM orders AS o WHERE o.id = ANY($1)
+           UNION ALL
+           SELECT o.id, o.warehouse_id, s.barcode FROM stickers AS s JOIN orders AS o ON o.id = s.order_id WHERE s.barcode = ANY($2)"#,
+        &ids,
+        &stickers,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let (mut by_id, mut by_sticker) = (HashMap::new(), HashMap::new());
+    for row in rows.into_iter().filter(|row| reach.holds_in(row.warehouse_id)) {
+        match row.sticker {
+            Some(sticker) => by_sticker.insert(sticker, row.id),
+            None => by_id.insert(row.id, row.id),
+        };
+    }
+    let find = |line: &ReturnLine| match (&line.sticker, line.order_id) {
+        (Some(sticker), _) => by_sticker.get(sticker.trim()).copied(),
+        (None, Some(id)) => by_id.get(&id).copied(),
+        (None, None) => None,
+    };
+    Ok(lines.iter().map(find).collect())
+}
+
+async fn lock(tx: &mut EnterpriseTx, ids: &[OrderId]) -> Result<HashMap<OrderId, Order>> {
+    let rows = sqlx::query_as!(
+        Order,
+        "SELECT id, wb_order_id, status FROM orders WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
+        &ids.iter().map(|id| id.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|order| (order.id, order)).collect())
+}
+
+fn part(moved: &Moved) -> Option<Part> {
+    let &Moved { id, product_id, lot_id, to, quantity, .. } = moved;
+    Some(Part { id: id.0, product_id, lot_id, cell_id: to.cell_id()?, quantity })
+}
