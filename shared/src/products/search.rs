@@ -1,11 +1,17 @@
-//! Finding products by words, in Cyrillic and Latin: other forms of a word by text search, parts of codes by
-//! trigrams, and misspelt words by trigrams and by how many letters are wrong.
+//! Finding products by words, in Cyrillic and Latin. What is certain comes first: a code or barcode that is the whole
+//! question, then products that have every word in some form of it. Only where these do not fill a page, what is alike is
+//! looked for: parts of words and codes, and misspelt words.
+//!
+//! However many products a question fits, no step reads them all: the certain ones are taken in the order of their ids,
+//! and of what is alike so many are looked at.
 //!
 //! The table of words stands outside row security, whose policies would keep these operators from their index. This is the
 //! one place that reads it: by its enterprise first, and joined back to `products`, where row security is.
 
+use sqlx::{Postgres, QueryBuilder, Row};
+
 use super::{Product, ProductFilter, look};
-use crate::access::Permission;
+use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
 use crate::ids::ProductId;
 use crate::page::{Page, PageQuery};
@@ -15,15 +21,26 @@ use crate::{Error, Result};
 const ALIKE: &str = "0.3";
 /// Words of a question that are looked at.
 const WORDS: usize = 10;
+/// Letters that a part of a word must have: fewer are in no index by themselves.
+const PART: usize = 3;
+/// The question is the product's own code.
+const EXACT: i32 = 10_000;
+/// Every word is there in some form; what is only alike has up to 1000.
+const FORMS: i32 = 5_000;
+/// So many that are alike are weighed against each other.
+const WEIGHED: i64 = 1_000;
 
 /// One word of the question.
 struct Word {
+    written: String,
     /// What other forms of it and misspelt ones are like. A code has none: of a row of numbers all would be alike.
     stem: Option<String>,
-    /// For `LIKE`: the word as it is written, anywhere.
-    part: String,
-    written: String,
+    /// For `LIKE`: the word as it is written, anywhere; absent where it is too short.
+    part: Option<String>,
 }
+
+/// Where the last page ended.
+type After = Option<(i32, ProductId)>;
 
 /// The best first. Every word of the question must be there in some form.
 pub(super) async fn search(
@@ -33,85 +50,189 @@ pub(super) async fn search(
     query: &PageQuery,
 ) -> Result<Page<Product>> {
     let bounds = tx.bounds(Permission::ReadStock)?;
-    let after: Option<(i32, ProductId)> = query.key()?;
-    let (score, id) = after.unzip();
+    let after: After = query.key()?;
     let written: Vec<_> = text.split_whitespace().take(WORDS).map(str::to_owned).collect();
     if written.is_empty() || text.chars().count() > 200 {
         return Err(Error::invalid("text", "must have 1 to 200 characters"));
     }
     let words = words(tx, &written).await?;
-    // The index is asked for a code, or else for the longest word: the fewest products have it.
-    let weight = |word: &&Word| (word.stem.is_none(), word.written.chars().count());
-    let Some(longest) = words.iter().max_by_key(weight) else {
+    if words.is_empty() {
         return Ok(Page { items: Vec::new(), next: None });
-    };
-    let all = words.iter().map(|word| word.written.as_str()).collect::<Vec<_>>().join(" ");
-    let enterprise_id = tx.enterprise_id();
-    let found = sqlx::query!(
-        r#"WITH question AS MATERIALIZED (
-               SELECT plainto_tsquery('russian', $2) AS whole, search_text($2) AS written
-           ), found AS (
-               SELECT p.id,
-                      CASE WHEN search_text(p.sku) = q.written OR search_text(p.vendor_code) = q.written
-                                OR p.id = (SELECT b.product_id FROM barcodes AS b WHERE b.barcode = $2 AND b.active) THEN 10000
-                           WHEN s.words @@ q.whole THEN 5000 + (1000 * ts_rank(s.words, q.whole))::integer
-                           ELSE (1000 * word_similarity($3, s.terms))::integer END AS score
-               FROM question AS q, product_search AS s
-               JOIN products AS p ON p.enterprise_id = s.enterprise_id AND p.id = s.product_id
-               WHERE s.enterprise_id = $1
-                 AND (s.terms %> $4 OR s.terms LIKE $5
-                      OR s.product_id = (SELECT b.product_id FROM barcodes AS b WHERE b.barcode = $2 AND b.active))
-                 AND (s.words @@ q.whole
-                      OR s.product_id = (SELECT b.product_id FROM barcodes AS b WHERE b.barcode = $2 AND b.active)
-                      OR NOT EXISTS (SELECT FROM unnest($6::text[], $7::text[]) AS word (stem, part)
-                                     WHERE NOT (s.terms LIKE word.part OR coalesce(s.terms %> word.stem AND search_alike(s.words, word.stem), false))))
-                 AND ($8::text IS NULL OR p.id = (SELECT b.product_id FROM barcodes AS b WHERE b.barcode = $8 AND b.active))
-                 AND ($9::bigint IS NULL OR p.nm_id = $9) AND ($10::text IS NULL OR p.brand = $10)
-                 AND ($11::uuid IS NULL OR p.category_id IN (
-                     WITH RECURSIVE below AS (
-                         SELECT $11::uuid AS id UNION SELECT k.id FROM categories AS k JOIN below ON k.parent_id = below.id
-                     ) SELECT below.id FROM below))
-                 AND (p.archived_at IS NOT NULL) = $12::boolean AND ($13::boolean IS NULL OR p.is_bundle = $13)
-                 AND (NOT $14::boolean OR p.min_stock > (
-                     SELECT coalesce(sum(b.on_hand - b.reserved), 0) FROM balances AS b JOIN cells AS l ON l.id = b.cell_id
-                     WHERE b.product_id = p.id AND ($15::uuid[] IS NULL OR l.warehouse_id = ANY($15))))
-           )
-           SELECT id AS "id!: ProductId", score AS "score!" FROM found
-           WHERE $16::integer IS NULL OR score < $16 OR (score = $16 AND id > $17::uuid)
-           ORDER BY score DESC, id LIMIT $18"#,
-        enterprise_id as _,
-        all,
-        words.iter().map(|word| word.stem.as_deref().unwrap_or(&word.written)).collect::<Vec<_>>().join(" "),
-        longest.stem,
-        longest.part,
-        &words.iter().map(|word| word.stem.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &words.iter().map(|word| word.part.clone()).collect::<Vec<_>>(),
-        filter.barcode,
-        filter.nm_id as _,
-        filter.brand,
-        filter.category_id as _,
-        filter.archived,
-        filter.bundle,
-        filter.below_minimum,
-        bounds.warehouses.as_deref(),
-        score,
-        id as _,
-        query.limit + 1,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    let page = query.page(found, |row| (row.score, row.id));
-    let ids: Vec<_> = page.items.iter().map(|row| row.id).collect();
+    }
+    let question = Question { words, filter, bounds: &bounds };
+    let most = query.limit + 1;
+    let mut found = Vec::new();
+    if after.is_none_or(|(score, _)| score >= FORMS) {
+        found = question.certain(tx, after, most).await?;
+    }
+    let open = most - i64::try_from(found.len()).unwrap_or(most);
+    if open > 0 {
+        found.extend(question.alike(tx, after, open).await?);
+    }
+    let page = query.page(found, |found| *found);
+    let ids: Vec<_> = page.items.iter().map(|(_, id)| *id).collect();
     Ok(Page { items: look::show_all(tx, &ids).await?, next: page.next })
+}
+
+struct Question<'a> {
+    words: Vec<Word>,
+    filter: &'a ProductFilter,
+    bounds: &'a Bounds,
+}
+
+impl Question<'_> {
+    /// As it was written, without words that say nothing.
+    fn whole(&self) -> String {
+        self.words.iter().map(|word| word.written.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Products whose code it is, and those that have every word in some form.
+    async fn certain(&self, tx: &mut EnterpriseTx, after: After, most: i64) -> Result<Vec<(i32, ProductId)>> {
+        let enterprise_id = tx.enterprise_id();
+        let mut sql = QueryBuilder::new(
+            "WITH exact AS MATERIALIZED (SELECT s.product_id FROM product_search AS s WHERE s.enterprise_id = ",
+        );
+        sql.push_bind(enterprise_id).push(" AND s.codes @> ARRAY[").push_bind(self.whole());
+        sql.push("]::text[] UNION SELECT b.product_id FROM barcodes AS b WHERE b.active AND b.barcode = ")
+            .push_bind(self.whole());
+        sql.push(") (SELECT s.product_id, ").push_bind(EXACT).push("::integer AS score FROM exact AS s");
+        self.join(&mut sql, enterprise_id);
+        self.narrow(&mut sql);
+        match after {
+            Some((EXACT, id)) => sql.push(" AND s.product_id > ").push_bind(id),
+            Some(_) => sql.push(" AND false"),
+            None => &mut sql,
+        };
+        sql.push(" ORDER BY s.product_id LIMIT ").push_bind(most);
+        sql.push(") UNION ALL (SELECT s.product_id, ").push_bind(FORMS).push("::integer FROM product_search AS s");
+        self.join(&mut sql, enterprise_id);
+        sql.push(" AND s.enterprise_id = ")
+            .push_bind(enterprise_id)
+            .push(" AND s.words @@ plainto_tsquery('russian', ")
+            .push_bind(self.whole());
+        sql.push(") AND s.product_id NOT IN (SELECT e.product_id FROM exact AS e)");
+        if let Some((FORMS, id)) = after {
+            sql.push(" AND s.product_id > ").push_bind(id);
+        }
+        sql.push(" ORDER BY s.product_id LIMIT ")
+            .push_bind(most)
+            .push(") ORDER BY score DESC, product_id LIMIT ")
+            .push_bind(most);
+        rows(tx, sql).await
+    }
+
+    /// What has a part of a word, or a word that is misspelt.
+    async fn alike(&self, tx: &mut EnterpriseTx, after: After, most: i64) -> Result<Vec<(i32, ProductId)>> {
+        let enterprise_id = tx.enterprise_id();
+        let stems = self.words.iter().map(|word| word.stem.as_ref().unwrap_or(&word.written).as_str());
+        if after.is_some_and(|(score, _)| score >= FORMS) && self.are_many(tx).await? {
+            return Ok(Vec::new());
+        }
+        let mut sql = QueryBuilder::new("SELECT product_id, score FROM (SELECT s.product_id, (1000 * word_similarity(");
+        sql.push_bind(stems.collect::<Vec<_>>().join(" "))
+            .push(", s.terms))::integer AS score FROM product_search AS s");
+        self.join(&mut sql, enterprise_id);
+        sql.push(" AND s.enterprise_id = ").push_bind(enterprise_id);
+        for word in &self.words {
+            match (&word.part, &word.stem) {
+                (Some(_), Some(stem)) => {
+                    sql.push(" AND s.terms %> ").push_bind(stem.clone());
+                    sql.push(" AND search_alike(s.words, ").push_bind(stem.clone()).push(")")
+                }
+                (Some(part), None) => sql.push(" AND s.terms LIKE ").push_bind(part.clone()),
+                (None, _) => {
+                    sql.push(" AND s.words @@ plainto_tsquery('russian', ").push_bind(word.written.clone()).push(")")
+                }
+            };
+        }
+        sql.push(" AND NOT s.words @@ plainto_tsquery('russian', ").push_bind(self.whole());
+        sql.push(") AND NOT s.codes @> ARRAY[").push_bind(self.whole()).push("]::text[] LIMIT ").push_bind(WEIGHED);
+        sql.push(") AS weighed WHERE true");
+        if let Some((score, id)) = after.filter(|(score, _)| *score < FORMS) {
+            sql.push(" AND (score < ").push_bind(score).push(" OR (score = ").push_bind(score);
+            sql.push(" AND product_id > ").push_bind(id).push("))");
+        }
+        sql.push(" ORDER BY score DESC, product_id LIMIT ").push_bind(most);
+        rows(tx, sql).await
+    }
+
+    /// Whether so many have every word that nobody looks for more.
+    async fn are_many(&self, tx: &mut EnterpriseTx) -> Result<bool> {
+        let enterprise_id = tx.enterprise_id();
+        let found = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM (
+                   SELECT FROM product_search AS s
+                   WHERE s.enterprise_id = $1 AND s.words @@ plainto_tsquery('russian', $2) LIMIT $3
+               ) AS found"#,
+            enterprise_id as _,
+            self.whole(),
+            WEIGHED,
+        )
+        .fetch_one(tx.conn())
+        .await?;
+        Ok(found == WEIGHED)
+    }
+
+    /// The products behind the words `s`, of one enterprise and as the filter wants them.
+    fn join(&self, sql: &mut QueryBuilder<Postgres>, enterprise_id: crate::ids::EnterpriseId) {
+        sql.push(" JOIN products AS p ON p.id = s.product_id WHERE p.enterprise_id = ");
+        sql.push_bind(enterprise_id);
+        self.narrow(sql);
+    }
+
+    fn narrow(&self, sql: &mut QueryBuilder<Postgres>) {
+        let ProductFilter { barcode, nm_id, brand, category_id, archived, bundle, below_minimum, .. } = self.filter;
+        sql.push(if *archived { " AND p.archived_at IS NOT NULL" } else { " AND p.archived_at IS NULL" });
+        if let Some(barcode) = barcode {
+            sql.push(" AND p.id = (SELECT b.product_id FROM barcodes AS b WHERE b.active AND b.barcode = ");
+            sql.push_bind(barcode.clone()).push(")");
+        }
+        if let Some(nm_id) = nm_id {
+            sql.push(" AND p.nm_id = ").push_bind(*nm_id);
+        }
+        if let Some(brand) = brand {
+            sql.push(" AND p.brand = ").push_bind(brand.clone());
+        }
+        if let Some(category) = category_id {
+            sql.push(
+                " AND p.category_id IN (WITH RECURSIVE below AS (
+                      SELECT k.id FROM categories AS k WHERE k.id = ",
+            );
+            sql.push_bind(*category);
+            sql.push(" UNION SELECT k.id FROM categories AS k JOIN below ON k.parent_id = below.id) SELECT below.id FROM below)");
+        }
+        if let Some(bundle) = bundle {
+            sql.push(" AND p.is_bundle = ").push_bind(*bundle);
+        }
+        if *below_minimum {
+            sql.push(
+                " AND p.min_stock > 0 AND p.min_stock > (
+                      SELECT coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(l)), 0)
+                      FROM balances AS b JOIN cells AS l ON l.id = b.cell_id WHERE b.product_id = p.id",
+            );
+            if let Some(warehouses) = &self.bounds.warehouses {
+                sql.push(" AND l.warehouse_id = ANY(").push_bind(warehouses.clone()).push(")");
+            }
+            sql.push(")");
+        }
+    }
+}
+
+/// Planned for these very words: what many products have is read in another way than what few have.
+async fn rows(tx: &mut EnterpriseTx, mut sql: QueryBuilder<Postgres>) -> Result<Vec<(i32, ProductId)>> {
+    let rows = sql.build().persistent(false).fetch_all(tx.conn()).await?;
+    rows.iter().map(|row| Ok((row.try_get("score")?, row.try_get("product_id")?))).collect()
 }
 
 /// The words with their stems. Words that say nothing (и, для) are left out, unless there is no other.
 async fn words(tx: &mut EnterpriseTx, written: &[String]) -> Result<Vec<Word>> {
     // In the same round trip, and for this transaction alone, the likeness is set that the operator goes by.
     let rows = sqlx::query!(
-        r#"SELECT w.written AS "written!", search_stems(search_text(w.written)) AS "stem!", search_text(w.written) AS "plain!",
+        r#"SELECT search_text(a.written) AS "written!", search_stems(search_text(a.written)) AS "stem!",
+                  search_text(a.written) ~ '[[:digit:]]' AS "is_code!",
+                  '%' || regexp_replace(search_text(a.written), '([\\%_])', '\\\1', 'g') || '%' AS "part!",
                   set_config('pg_trgm.word_similarity_threshold', $2, true) AS alike
-           FROM unnest($1::text[]) WITH ORDINALITY AS w (written, position) ORDER BY w.position"#,
+           FROM unnest($1::text[]) WITH ORDINALITY AS a (written, position) ORDER BY a.position"#,
         written,
         ALIKE,
     )
@@ -119,10 +240,10 @@ async fn words(tx: &mut EnterpriseTx, written: &[String]) -> Result<Vec<Word>> {
     .await?;
     let only = rows.iter().all(|row| row.stem.is_empty());
     let words = rows.into_iter().filter(|row| only || !row.stem.is_empty()).map(|row| {
-        let part = row.plain.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        let is_code = row.plain.contains(|letter: char| letter.is_numeric());
-        let stem = if row.stem.is_empty() { row.plain } else { row.stem };
-        Word { stem: (!is_code).then_some(stem), part: format!("%{part}%"), written: row.written }
+        let stem = if row.stem.is_empty() { row.written.clone() } else { row.stem };
+        let letters = row.written.chars().filter(|letter| letter.is_alphanumeric()).count();
+        let part = (letters >= PART || only).then_some(row.part);
+        Word { stem: (!row.is_code).then_some(stem), part, written: row.written }
     });
     Ok(words.collect())
 }
