@@ -54,7 +54,7 @@ pub async fn allot(tx: &mut EnterpriseTx, wanted: &[Wanted]) -> Result<Vec<Allot
     Ok(allotted)
 }
 
-/// Reserves what was allotted.
+/// Reserves what was allotted; cells are referred to in the order of their ids, as whoever blocks or archives them holds them.
 pub async fn reserve(tx: &mut EnterpriseTx, allotted: &[Allotted]) -> Result<()> {
     if allotted.is_empty() {
         return Ok(());
@@ -63,7 +63,8 @@ pub async fn reserve(tx: &mut EnterpriseTx, allotted: &[Allotted]) -> Result<()>
     sqlx::query!(
         "INSERT INTO reservations (enterprise_id, id, order_id, product_id, cell_id, lot_id, quantity, created_at)
          SELECT $1, r.id, r.order_id, r.product_id, r.cell_id, r.lot_id, 1, $2
-         FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[]) AS r (id, order_id, product_id, cell_id, lot_id)",
+         FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[]) AS r (id, order_id, product_id, cell_id, lot_id)
+         ORDER BY r.cell_id",
         enterprise_id as _,
         now,
         &allotted.iter().map(|_| ReservationId::new().0).collect::<Vec<_>>(),

@@ -48,7 +48,8 @@ pub async fn create_picking(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<R
                FROM reservations AS r
                JOIN cells AS c ON c.id = r.cell_id
                JOIN orders AS o ON o.id = r.order_id
-               WHERE r.order_id = ANY($4) AND r.status = 'active') AS walk",
+               WHERE r.order_id = ANY($4) AND r.status = 'active') AS walk
+         ORDER BY walk.cell_id",
         enterprise_id as _,
         id as _,
         &lines,
