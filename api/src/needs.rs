@@ -264,6 +264,10 @@ table! {
     "export_slow_movers": one(&[ReadStock]);
     "export_holds": one(&[ReadStock]);
     "export_reservations": one(&[ReadStock]);
+    "export_receipt_sheets": one(&[ReadStock]);
+    "export_receipt_counts": one(&[ReadStock]);
+    "export_transfers": one(&[ReadStock]);
+    "export_in_transit": one(&[ReadStock]);
     "export_publications": one(&[ReadWildberries]);
     "export_publication_lines": one(&[ReadWildberries]);
     "export_publishable": one(&[ReadWildberries]);

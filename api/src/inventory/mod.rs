@@ -54,6 +54,8 @@ shown! {
         on_hold: i64,
         /// Of these, free for orders: what lies where orders are served from and is kept for none.
         available: i64,
+        /// Beside these, on their way here by transfers; only by warehouse and by product, as in a cell nothing is on its way.
+        in_transit: Option<i64>,
     }
 }
 

@@ -29,11 +29,17 @@ pub(super) async fn admit<T>(
     if mode == Mode::AllOrNothing || limited.is_empty() {
         return Ok(rows);
     }
-    // All of them at once and in the order of their ids, as whoever writes a batch in one statement does.
+    // As whoever writes a batch in one statement does: first whatever it touches, then what has limits, each in one order.
+    let touched: Vec<_> =
+        rows.iter().flatten().flatten().flat_map(|part| moved(part).cells()).map(|cell| cell.0).collect();
+    sqlx::query!("SELECT id FROM cells WHERE id = ANY($1) ORDER BY id FOR KEY SHARE", &touched)
+        .fetch_all(tx.conn())
+        .await?;
     sqlx::query!("SELECT id FROM cells WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE", &limited)
         .fetch_all(tx.conn())
         .await?;
     sqlx::query("SAVEPOINT batch").execute(tx.conn()).await?;
+    batch.make_lots(tx, rows.iter().flatten().flatten().map(|part| moved(part).lot_id)).await?;
     let mut admitted = Vec::with_capacity(rows.len());
     for (row, judged) in rows.into_iter().enumerate() {
         admitted.push(match judged {

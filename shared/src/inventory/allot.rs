@@ -108,7 +108,7 @@ fn take_all(shelf: &mut Shelf, want: &Wanted, parts: &[Part]) -> Option<Vec<(Pro
     Some(found.into_iter().flat_map(units).collect())
 }
 
-/// Reserves what was allotted.
+/// Reserves what was allotted; cells are referred to in the order of their ids, as whoever blocks or archives them holds them.
 pub async fn reserve(tx: &mut EnterpriseTx, allotted: &[Allotted]) -> Result<()> {
     if allotted.is_empty() {
         return Ok(());
@@ -118,7 +118,8 @@ pub async fn reserve(tx: &mut EnterpriseTx, allotted: &[Allotted]) -> Result<()>
         "INSERT INTO reservations (enterprise_id, id, order_id, part, product_id, cell_id, lot_id, quantity, created_at)
          SELECT $1, r.id, r.order_id, r.part, r.product_id, r.cell_id, r.lot_id, 1, $2
          FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::uuid[], $8::uuid[])
-              AS r (id, order_id, part, product_id, cell_id, lot_id)",
+              AS r (id, order_id, part, product_id, cell_id, lot_id)
+         ORDER BY r.cell_id",
         enterprise_id as _,
         now,
         &allotted.iter().map(|_| ReservationId::new().0).collect::<Vec<_>>(),

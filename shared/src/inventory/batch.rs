@@ -147,6 +147,8 @@ pub(super) struct Batch {
     products: Vec<Verdict<ProductId>>,
     lots: Vec<Option<Named>>,
     known: Known,
+    /// Lots that are not there yet, by the ids that they would have.
+    new: HashMap<LotId, Named>,
     cells: HashMap<String, Place>,
 }
 
@@ -171,14 +173,15 @@ impl Batch {
                 expires_on,
             }));
         }
-        let named: Vec<_> = lots.iter().flatten().cloned().collect();
-        let known = lots::find(tx, &named).await?;
         let cells = find_cells(tx, heading.warehouse_id, cells).await?;
         let found: Vec<_> = products.iter().flatten().copied().collect();
         // Asked before it is our turn: what can be done before others have to wait is done before.
         tx.now().await?;
         line_up(tx, &found).await?;
-        Ok(Self { products, lots, known, cells })
+        // Whoever makes a lot has lined up at its product: what is not there now is made by nobody else.
+        let named: Vec<_> = lots.iter().flatten().cloned().collect();
+        let known = lots::find(tx, &named).await?;
+        Ok(Self { products, lots, known, new: HashMap::new(), cells })
     }
 
     /// A batch whose lines name no goods, only cells.
@@ -188,18 +191,28 @@ impl Batch {
         cells: impl Iterator<Item = &'a String>,
     ) -> Result<Self> {
         let cells = find_cells(tx, heading.warehouse_id, cells).await?;
-        Ok(Self { products: Vec::new(), lots: Vec::new(), known: Known::default(), cells })
+        Ok(Self { products: Vec::new(), lots: Vec::new(), known: Known::default(), new: HashMap::new(), cells })
     }
 
-    /// Makes the lots that these rows name, where nobody has heard of them.
-    pub async fn make_lots(&mut self, tx: &mut EnterpriseTx, rows: impl Iterator<Item = usize>) -> Result<()> {
-        let named: Vec<_> = rows.filter_map(|row| self.lots[row].clone()).collect();
-        if !named.is_empty() {
-            lots::find_or_make(tx, &named).await?;
-            let all: Vec<_> = self.lots.iter().flatten().cloned().collect();
-            self.known = lots::find(tx, &all).await?;
+    /// The lot that goods of a line belong to: the one it names, which is made if nobody has heard of it and something of the
+    /// line is done; or the one without a code.
+    pub fn own_lot(&mut self, row: usize) -> Verdict<LotId> {
+        let product_id = self.product(row)?;
+        let Some(named) = &self.lots[row] else { return Ok(lots::without_code(product_id)) };
+        match self.known.find(named) {
+            Err((Refusal::LotUnknown, _)) => {
+                let id = self.known.add(named);
+                self.new.insert(id, named.clone());
+                Ok(id)
+            }
+            known => known,
         }
-        Ok(())
+    }
+
+    /// Makes those of these lots that are not there yet.
+    pub async fn make_lots(&self, tx: &mut EnterpriseTx, used: impl Iterator<Item = LotId>) -> Result<()> {
+        let new: HashMap<_, _> = used.filter_map(|id| Some((id, self.new.get(&id)?))).collect();
+        lots::make(tx, &new.into_iter().collect::<Vec<_>>()).await
     }
 
     /// The product of a line.

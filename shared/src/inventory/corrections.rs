@@ -6,10 +6,10 @@ use super::admit::admit;
 use super::batch::{
     Batch, DocumentKind, Heading, Item, Part, Posted, Row, Verdict, check_quantity, document, settle, touched,
 };
-use super::moves::too_little;
+use super::moves::{too_little, too_much};
 use super::shelf::{Shelf, Taken, Want};
 use super::write::{By, Moved, write};
-use super::{EntryKind, Outside, lots};
+use super::{EntryKind, Outside};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::error::RowRefused;
@@ -106,14 +106,11 @@ pub async fn adjust(tx: &mut EnterpriseTx, heading: &Heading, lines: &[AdjustLin
     }
     let (items, codes) = (lines.iter().map(|line| &line.item), lines.iter().map(|line| &line.cell));
     let mut batch = Batch::open(tx, heading, Permission::AdjustStock, items, codes).await?;
-    let more = |(row, line): (usize, &AdjustLine)| (line.change > 0 && batch.cell(&line.cell).is_ok()).then_some(row);
-    let more: Vec<_> = lines.iter().enumerate().filter_map(more).collect();
-    batch.make_lots(tx, more.into_iter()).await?;
     let mut shelf = Shelf::in_cells(tx, &batch.cells(), &batch.products()).await?;
     let judge = |(row, line): (usize, &AdjustLine)| {
         let (reason, quantity) = (line.reason.name(), line.change.saturating_abs());
         if line.change > 0 {
-            bring(&batch, &mut shelf, heading, row, &line.cell, quantity, reason)
+            bring(&mut batch, &mut shelf, heading, row, &line.cell, quantity, reason)
         } else {
             remove(&batch, &mut shelf, heading, row, (&line.cell, quantity), (Outside::Adjustment, reason))
         }
@@ -148,7 +145,7 @@ fn check_words(heading: &Heading, row: usize, is_other: bool) -> Result<()> {
 }
 
 fn bring(
-    batch: &Batch,
+    batch: &mut Batch,
     shelf: &mut Shelf,
     heading: &Heading,
     row: usize,
@@ -156,10 +153,11 @@ fn bring(
     quantity: i32,
     reason: &'static str,
 ) -> Verdict<Vec<Moved>> {
-    let product_id = batch.product(row)?;
-    let lot_id = batch.lot(row)?.unwrap_or_else(|| lots::without_code(product_id));
-    let cell_id = batch.taking_cell(cell)?;
-    shelf.put(heading.warehouse_id, product_id, Taken { cell_id, lot_id, quantity });
+    let (product_id, cell_id) = (batch.product(row)?, batch.taking_cell(cell)?);
+    let lot_id = batch.own_lot(row)?;
+    shelf
+        .put(heading.warehouse_id, product_id, Taken { cell_id, lot_id, quantity })
+        .map_err(|full| too_much(cell, full))?;
     let (from, to) = (Outside::Adjustment.into(), cell_id.into());
     let id = StockEntryId::new();
     Ok(vec![Moved { id, product_id, lot_id, from, to, quantity, order: None, reason: Some(reason) }])
@@ -199,6 +197,7 @@ async fn post(
     let judged = settle(heading.mode, verdicts)?;
     let judged = admit(tx, batch, heading.mode, kind, judged, |moved| *moved).await?;
     let moved: Vec<_> = judged.iter().flatten().flatten().copied().collect();
+    batch.make_lots(tx, moved.iter().map(|moved| moved.lot_id)).await?;
     let freed: Vec<ProductId> =
         moved.iter().filter(|moved| moved.to.cell_id().is_some()).map(|moved| moved.product_id).collect();
     let shown = |row: std::result::Result<Vec<Moved>, RowRefused>| -> Row {

@@ -1,6 +1,7 @@
 //! What is kept now: reservations and holds, each with the order or the document that says why.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::HoldReason;
 use crate::Result;
@@ -97,14 +98,14 @@ pub async fn reservations(tx: &mut EnterpriseTx, filter: &HeldFilter, query: &Pa
            JOIN lots AS l ON l.id = r.lot_id
            LEFT JOIN stock_documents AS d ON d.id = r.document_id
            WHERE r.status = 'active'
-             AND ($1::uuid IS NULL OR r.product_id = $1) AND ($2::uuid IS NULL OR c.warehouse_id = $2) AND ($3::uuid IS NULL OR r.id > $3)
+             AND ($1::uuid IS NULL OR r.product_id = $1) AND ($2::uuid IS NULL OR c.warehouse_id = $2) AND r.id > $3
              AND ($5::uuid[] IS NULL OR c.warehouse_id = ANY($5)
                   OR EXISTS (SELECT FROM pick_lines AS p JOIN requests AS q ON q.id = p.request_id
                              WHERE p.order_id = r.order_id AND q.assignee_id = $6))
            ORDER BY r.id LIMIT $4"#,
         filter.product_id as _,
         filter.warehouse_id as _,
-        after as _,
+        after.map_or(Uuid::nil(), |id| id.0),
         query.limit + 1,
         bounds.warehouses.as_deref(),
         bounds.person,
@@ -127,12 +128,12 @@ pub async fn holds(tx: &mut EnterpriseTx, filter: &HeldFilter, query: &PageQuery
          JOIN lots AS l ON l.id = h.lot_id
          JOIN stock_documents AS d ON d.id = h.document_id
          WHERE h.status = 'active'
-           AND ($1::uuid IS NULL OR h.product_id = $1) AND ($2::uuid IS NULL OR c.warehouse_id = $2) AND ($3::uuid IS NULL OR h.id > $3)
+           AND ($1::uuid IS NULL OR h.product_id = $1) AND ($2::uuid IS NULL OR c.warehouse_id = $2) AND h.id > $3
            AND ($5::uuid[] IS NULL OR c.warehouse_id = ANY($5))
          ORDER BY h.id LIMIT $4",
         filter.product_id as _,
         filter.warehouse_id as _,
-        after as _,
+        after.map_or(Uuid::nil(), |id| id.0),
         query.limit + 1,
         bounds.warehouses.as_deref(),
     )

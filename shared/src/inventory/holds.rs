@@ -156,7 +156,8 @@ async fn insert_holds(
         "INSERT INTO holds (enterprise_id, id, product_id, lot_id, cell_id, quantity, reason, created_at, document_id)
          SELECT $1, h.id, h.product_id, h.lot_id, h.cell_id, h.quantity, h.reason, $2, $3
          FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::int[], $9::text[])
-              AS h (id, product_id, lot_id, cell_id, quantity, reason)",
+              AS h (id, product_id, lot_id, cell_id, quantity, reason)
+         ORDER BY h.cell_id",
         enterprise_id as _,
         document.posted_at,
         document.id as _,
@@ -177,7 +178,8 @@ async fn insert_reservations(tx: &mut EnterpriseTx, document: &StockDocument, pa
     sqlx::query!(
         "INSERT INTO reservations (enterprise_id, id, product_id, lot_id, cell_id, quantity, created_at, document_id)
          SELECT $1, r.id, r.product_id, r.lot_id, r.cell_id, r.quantity, $2, $3
-         FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::int[]) AS r (id, product_id, lot_id, cell_id, quantity)",
+         FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::int[]) AS r (id, product_id, lot_id, cell_id, quantity)
+         ORDER BY r.cell_id",
         enterprise_id as _,
         document.posted_at,
         document.id as _,

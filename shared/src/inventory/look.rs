@@ -54,6 +54,8 @@ pub struct Balance {
     pub on_hold: i64,
     /// Of these, free for orders: what lies where orders are served from and is kept for none.
     pub available: i64,
+    /// Beside these, on their way here; absent where the answer is about cells, in which nothing is on its way.
+    pub in_transit: Option<i64>,
 }
 
 /// Which balances to list.
@@ -67,7 +69,8 @@ pub struct BalanceFilter {
     pub cell_id: Option<CellId>,
 }
 
-/// Balances in reach that are not zero, by product and place. One's own are those of the cells to which one's requests lead.
+/// Balances in reach that are not zero, by product and place; by warehouse and by product also what is on its way there,
+/// even where nothing lies yet. One's own are those of the cells to which one's requests lead.
 pub async fn balances(
     tx: &mut EnterpriseTx,
     by: Grouping,
@@ -75,67 +78,130 @@ pub async fn balances(
     query: &PageQuery,
 ) -> Result<Page<Balance>> {
     let bounds = tx.bounds(Permission::ReadStock)?;
-    let (one, other, third) = query.key::<Key>()?.unwrap_or_default();
+    let key = query.key::<Key>()?.unwrap_or_default();
     let mut sql = QueryBuilder::<Postgres>::new("SELECT ");
-    sql.push(match by {
-        Grouping::Lot => ONE,
-        Grouping::Cell => "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, ",
-        Grouping::Warehouse => "NULL::uuid AS cell_id, NULL::text AS cell, c.warehouse_id, b.product_id, ",
-        Grouping::Product => "NULL::uuid AS cell_id, NULL::text AS cell, NULL::uuid AS warehouse_id, b.product_id, ",
-    });
     match by {
         Grouping::Lot => {
-            sql.push(" FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id");
+            sql.push(ONE)
+                .push(" FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id");
+            sql.push(" WHERE b.on_hand > 0");
+            narrow(&mut sql, filter, &bounds);
+            by.order(&mut sql, key);
         }
-        Grouping::Cell | Grouping::Warehouse | Grouping::Product => {
+        Grouping::Cell => {
             sql.push(
-                "NULL::uuid AS lot_id, NULL::text AS lot, NULL::date AS expires_on, sum(b.on_hand)::bigint AS on_hand,
-                 sum(b.reserved)::bigint AS reserved, sum(b.on_hold)::bigint AS on_hold,
-                 coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(c)), 0)::bigint AS available
-                 FROM balances AS b JOIN cells AS c ON c.id = b.cell_id",
+                "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, NULL::uuid AS lot_id, NULL::text AS lot, ",
             );
+            sql.push("NULL::date AS expires_on, NULL::bigint AS in_transit, ").push(SUMS);
+            sql.push(" FROM balances AS b JOIN cells AS c ON c.id = b.cell_id WHERE b.on_hand > 0");
+            narrow(&mut sql, filter, &bounds);
+            by.order(&mut sql, key);
+        }
+        Grouping::Warehouse | Grouping::Product => {
+            let warehouse = if by == Grouping::Warehouse { "c.warehouse_id" } else { "NULL::uuid AS warehouse_id" };
+            sql.push(
+                "NULL::uuid AS cell_id, NULL::text AS cell, s.warehouse_id, s.product_id, NULL::uuid AS lot_id, NULL::text AS lot,
+                 NULL::date AS expires_on, sum(s.on_hand)::bigint AS on_hand, sum(s.reserved)::bigint AS reserved,
+                 sum(s.on_hold)::bigint AS on_hold, sum(s.available)::bigint AS available, sum(s.in_transit)::bigint AS in_transit
+                 FROM ((SELECT ",
+            );
+            // Of both sides no more is read than a page: what is among its rows is among the first of each side.
+            sql.push(warehouse).push(", b.product_id, ").push(SUMS).push(", ");
+            sql.push(if filter.cell_id.is_none() { "0" } else { "NULL" });
+            sql.push(
+                "::bigint AS in_transit FROM balances AS b JOIN cells AS c ON c.id = b.cell_id WHERE b.on_hand > 0",
+            );
+            narrow(&mut sql, filter, &bounds);
+            by.order(&mut sql, key);
+            sql.push(" LIMIT ").push_bind(query.limit + 1).push(")");
+            if filter.cell_id.is_none() {
+                sql.push(" UNION ALL (SELECT ").push(warehouse).push(", b.product_id, 0, 0, 0, 0, ").push(AWAITED);
+                sql.push("::bigint").push(ON_THE_WAY);
+                narrow_to(&mut sql, filter, &bounds);
+                by.behind(&mut sql, key);
+                by.group(&mut sql);
+                sql.push(" HAVING ").push(AWAITED).push(" > 0");
+                by.sort(&mut sql);
+                sql.push(" LIMIT ").push_bind(query.limit + 1).push(")");
+            }
+            sql.push(") AS s GROUP BY s.product_id, s.warehouse_id ORDER BY s.product_id, s.warehouse_id");
         }
     }
-    sql.push(" WHERE b.on_hand > 0");
-    narrow(&mut sql, filter, &bounds);
-    by.order(&mut sql, (one, other, third));
     sql.push(" LIMIT ").push_bind(query.limit + 1);
     let rows: Vec<Balance> = sql.build_query_as().fetch_all(tx.conn()).await?;
     Ok(query.page(rows, |row| by.key(row.cell_id, row.warehouse_id, row.product_id, row.lot_id)))
 }
 
+/// What a group of the balances `b` in the cells `c` sums to.
+const SUMS: &str =
+    "sum(b.on_hand)::bigint AS on_hand, sum(b.reserved)::bigint AS reserved, sum(b.on_hold)::bigint AS on_hold,
+    coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(c)), 0)::bigint AS available";
+
+/// What the entries `b` of transfers leave on its way.
+const AWAITED: &str = "sum(CASE WHEN b.to_outside = 'in_transit' THEN b.quantity ELSE -b.quantity END)";
+
+/// Entries `b` of the transfers `c` that are not over; a transfer's warehouse is the one that awaits it.
+const ON_THE_WAY: &str =
+    " FROM (SELECT id, to_warehouse_id AS warehouse_id FROM transfers WHERE status IN ('in_transit', 'receiving')) AS c
+    JOIN stock_entries AS b ON b.transfer_id = c.id WHERE true";
+
 /// One lot of a product in a cell, with its cell `c` and its lot `l`.
 pub(super) const ONE: &str =
     "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.lot_id, l.code AS lot, l.expires_on,
     b.on_hand::bigint AS on_hand, b.reserved::bigint AS reserved, b.on_hold::bigint AS on_hold,
-    CASE WHEN serves_orders(c) THEN free_units(b) ELSE 0 END::bigint AS available";
+    CASE WHEN serves_orders(c) THEN free_units(b) ELSE 0 END::bigint AS available, NULL::bigint AS in_transit";
 
 /// The place of a row in the order of its answer.
 pub(super) type Key = (Uuid, Uuid, Uuid);
 
 impl Grouping {
     /// Adds which rows of the balances `b` in the cells `c` lie behind a key, how they are grouped, and in which order.
-    pub(super) fn order(self, sql: &mut QueryBuilder<Postgres>, (one, other, third): Key) {
+    pub(super) fn order(self, sql: &mut QueryBuilder<Postgres>, key: Key) {
+        self.behind(sql, key);
+        self.group(sql);
+        self.sort(sql);
+    }
+
+    fn behind(self, sql: &mut QueryBuilder<Postgres>, (one, other, third): Key) {
         match self {
             Self::Lot => {
                 sql.push(" AND (b.cell_id, b.product_id, b.lot_id) > (").push_bind(one).push(", ").push_bind(other);
-                sql.push(", ").push_bind(third).push(") ORDER BY b.cell_id, b.product_id, b.lot_id");
+                sql.push(", ").push_bind(third).push(")");
             }
             Self::Cell => {
-                sql.push(" AND (b.cell_id, b.product_id) > (").push_bind(one).push(", ").push_bind(other);
-                sql.push(") GROUP BY b.cell_id, c.code, c.warehouse_id, b.product_id ORDER BY b.cell_id, b.product_id");
+                sql.push(" AND (b.cell_id, b.product_id) > (").push_bind(one).push(", ").push_bind(other).push(")");
             }
             Self::Warehouse => {
                 // The first condition is the one that an index knows.
                 sql.push(" AND b.product_id >= ").push_bind(one);
-                sql.push(" AND (b.product_id, c.warehouse_id) > (").push_bind(one).push(", ").push_bind(other);
-                sql.push(") GROUP BY b.product_id, c.warehouse_id ORDER BY b.product_id, c.warehouse_id");
+                sql.push(" AND (b.product_id, c.warehouse_id) > (")
+                    .push_bind(one)
+                    .push(", ")
+                    .push_bind(other)
+                    .push(")");
             }
             Self::Product => {
                 sql.push(" AND b.product_id > ").push_bind(one);
-                sql.push(" GROUP BY b.product_id ORDER BY b.product_id");
             }
         }
+    }
+
+    fn group(self, sql: &mut QueryBuilder<Postgres>) {
+        sql.push(match self {
+            Self::Lot => "",
+            Self::Cell => " GROUP BY b.cell_id, c.code, c.warehouse_id, b.product_id",
+            Self::Warehouse => " GROUP BY b.product_id, c.warehouse_id",
+            Self::Product => " GROUP BY b.product_id",
+        });
+    }
+
+    fn sort(self, sql: &mut QueryBuilder<Postgres>) {
+        sql.push(match self {
+            Self::Lot => " ORDER BY b.cell_id, b.product_id, b.lot_id",
+            Self::Cell => " ORDER BY b.cell_id, b.product_id",
+            Self::Warehouse => " ORDER BY b.product_id, c.warehouse_id",
+            Self::Product => " ORDER BY b.product_id",
+        });
     }
 
     /// Where a row stands in that order.
@@ -177,6 +243,19 @@ pub(super) fn narrow(sql: &mut QueryBuilder<Postgres>, filter: &BalanceFilter, b
             sql.push_bind(person).push(")");
         }
         sql.push(")");
+    }
+}
+
+/// The same about entries `b` of the transfers `c`. What is on its way is nobody's own.
+fn narrow_to(sql: &mut QueryBuilder<Postgres>, filter: &BalanceFilter, bounds: &Bounds) {
+    if let Some(product) = filter.product_id {
+        sql.push(" AND b.product_id = ").push_bind(product);
+    }
+    if let Some(warehouse) = filter.warehouse_id {
+        sql.push(" AND c.warehouse_id = ").push_bind(warehouse);
+    }
+    if let Some(warehouses) = &bounds.warehouses {
+        sql.push(" AND c.warehouse_id = ANY(").push_bind(warehouses.clone()).push(")");
     }
 }
 

@@ -65,6 +65,13 @@ impl Known {
             )),
         }
     }
+
+    /// The id that this lot will have when it is made.
+    pub fn add(&mut self, named: &Named) -> LotId {
+        let id = LotId::new();
+        self.0.insert((named.product_id, named.code.clone()), (id, named.expires_on));
+        id
+    }
 }
 
 /// Looks lots up.
@@ -82,25 +89,24 @@ pub(super) async fn find(tx: &mut EnterpriseTx, named: &[Named]) -> Result<Known
     Ok(Known(rows.into_iter().map(|row| ((row.product_id, row.code), (row.id, row.expires_on))).collect()))
 }
 
-/// Looks lots up and makes those that are not there.
-pub(super) async fn find_or_make(tx: &mut EnterpriseTx, named: &[Named]) -> Result<Known> {
-    if named.is_empty() {
-        return Ok(Known::default());
+/// Makes lots, under these ids. Whoever does has lined up at their products and has not found them.
+pub(super) async fn make(tx: &mut EnterpriseTx, lots: &[(LotId, &Named)]) -> Result<()> {
+    if lots.is_empty() {
+        return Ok(());
     }
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
     sqlx::query!(
         "INSERT INTO lots (enterprise_id, product_id, id, code, expires_on, created_at)
          SELECT $1, l.product_id, l.id, l.code, l.expires_on, $2
-         FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::date[]) AS l (product_id, id, code, expires_on)
-         ON CONFLICT (enterprise_id, product_id, code) DO NOTHING",
+         FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::date[]) AS l (product_id, id, code, expires_on)",
         enterprise_id as _,
         now,
-        &named.iter().map(|lot| lot.product_id.0).collect::<Vec<_>>(),
-        &named.iter().map(|_| LotId::new().0).collect::<Vec<_>>(),
-        &named.iter().map(|lot| lot.code.clone()).collect::<Vec<_>>(),
-        &named.iter().map(|lot| lot.expires_on).collect::<Vec<_>>() as &[Option<NaiveDate>],
+        &lots.iter().map(|(_, lot)| lot.product_id.0).collect::<Vec<_>>(),
+        &lots.iter().map(|(id, _)| id.0).collect::<Vec<_>>(),
+        &lots.iter().map(|(_, lot)| lot.code.clone()).collect::<Vec<_>>(),
+        &lots.iter().map(|(_, lot)| lot.expires_on).collect::<Vec<_>>() as &[Option<NaiveDate>],
     )
     .execute(tx.conn())
     .await?;
-    find(tx, named).await
+    Ok(())
 }

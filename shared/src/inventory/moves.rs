@@ -5,7 +5,7 @@ use super::admit::admit;
 use super::batch::{
     Batch, DocumentKind, Heading, Item, Part, Posted, Verdict, check_quantity, document, settle, touched,
 };
-use super::shelf::{Shelf, Short, Taken, Want};
+use super::shelf::{Full, Shelf, Short, Taken, Want};
 use super::write::{By, Moved, write};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
@@ -61,6 +61,7 @@ fn judge(
     }
     let warehouse_id = heading.warehouse_id;
     let want = Want { product_id, warehouse_id, cell_id: Some(from), lot_id, quantity: line.quantity };
+    let before = shelf.of(product_id);
     let taken = shelf.take(want).map_err(|short| too_little(&line.from, line.quantity, short))?;
     let part = |Taken { cell_id, lot_id, quantity }: Taken| {
         let id = StockEntryId::new();
@@ -69,9 +70,18 @@ fn judge(
         (part, Moved { id, product_id, lot_id, from, to, quantity, order: None, reason: None })
     };
     for taken in &taken {
-        shelf.put(warehouse_id, product_id, Taken { cell_id: to, ..*taken });
+        if let Err(full) = shelf.put(warehouse_id, product_id, Taken { cell_id: to, ..*taken }) {
+            // The next lines find everything where it lay.
+            shelf.put_back(product_id, before);
+            return Err(too_much(&line.to, full));
+        }
     }
     Ok(taken.into_iter().map(part).collect())
+}
+
+/// Says that nobody could count what would lie there.
+pub(super) fn too_much(place: &str, Full { on_hand }: Full) -> (Refusal, String) {
+    (Refusal::CellFull, format!("{place} holds {on_hand} of it: no cell holds more than {} units of a lot", i32::MAX))
 }
 
 /// Says what is there instead of what was wanted.

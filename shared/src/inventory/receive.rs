@@ -174,12 +174,22 @@ async fn resolve_lots(tx: &mut EnterpriseTx, lines: &[ReceiptLine], products: &[
         let expires_on = line.lot.as_ref().and_then(|lot| lot.expires_on);
         named.push(code.map(|code| Named { product_id: products[index], code, expires_on }));
     }
-    let known = lots::find_or_make(tx, &named.iter().flatten().cloned().collect::<Vec<_>>()).await?;
-    let lot = |(index, named): (usize, &Option<Named>)| match named {
-        None => Ok(lots::without_code(products[index])),
-        Some(named) => known
-            .find(named)
-            .map_err(|(refusal, detail)| Error::refused(refusal, format!("line {}: {detail}", index + 1))),
-    };
-    named.iter().enumerate().map(lot).collect()
+    let mut known = lots::find(tx, &named.iter().flatten().cloned().collect::<Vec<_>>()).await?;
+    let (mut found, mut new) = (Vec::with_capacity(lines.len()), Vec::new());
+    for (index, named) in named.iter().enumerate() {
+        found.push(match named.as_ref().map(|named| (named, known.find(named))) {
+            None => lots::without_code(products[index]),
+            Some((_, Ok(id))) => id,
+            Some((named, Err((Refusal::LotUnknown, _)))) => {
+                let id = known.add(named);
+                new.push((id, named));
+                id
+            }
+            Some((_, Err((refusal, detail)))) => {
+                return Err(Error::refused(refusal, format!("line {}: {detail}", index + 1)));
+            }
+        });
+    }
+    lots::make(tx, &new).await?;
+    Ok(found)
 }

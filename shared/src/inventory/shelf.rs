@@ -14,8 +14,8 @@ struct Slot {
     warehouse_id: WarehouseId,
     cell_id: CellId,
     lot_id: LotId,
-    on_hand: i32,
-    free: i32,
+    on_hand: i64,
+    free: i64,
 }
 
 /// What is wanted from the shelf.
@@ -41,8 +41,14 @@ pub(super) struct Taken {
 /// There is less than was wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Short {
-    pub on_hand: i32,
-    pub free: i32,
+    pub on_hand: i64,
+    pub free: i64,
+}
+
+/// No cell holds more than so many units of a lot as its balance can count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full {
+    pub on_hand: i64,
 }
 
 /// Slots by product, each product's in the order in which they are taken from.
@@ -51,6 +57,10 @@ pub(super) struct Shelf {
     slots: HashMap<ProductId, Vec<Slot>>,
     fewest_cells: bool,
 }
+
+/// How one product lay.
+#[derive(Debug)]
+pub(super) struct Lies(Vec<Slot>);
 
 impl Shelf {
     /// All that lies in these cells of these products, whatever the cells are for; what expires first comes first.
@@ -72,8 +82,8 @@ impl Shelf {
                 warehouse_id: row.warehouse_id,
                 cell_id: row.cell_id,
                 lot_id: row.lot_id,
-                on_hand: row.on_hand,
-                free: row.free,
+                on_hand: row.on_hand.into(),
+                free: row.free.into(),
             });
         }
         Ok(shelf)
@@ -112,8 +122,8 @@ impl Shelf {
                 warehouse_id: row.warehouse_id,
                 cell_id: row.cell_id,
                 lot_id: row.lot_id,
-                on_hand: row.on_hand,
-                free: row.free,
+                on_hand: row.on_hand.into(),
+                free: row.free.into(),
             });
         }
         Ok(shelf)
@@ -130,19 +140,21 @@ impl Shelf {
             .collect();
         let (on_hand, free) =
             fitting.iter().fold((0, 0), |(on_hand, free), slot| (on_hand + slot.on_hand, free + slot.free));
-        if free < want.quantity {
+        let wanted = i64::from(want.quantity);
+        if free < wanted {
             return Err(Short { on_hand, free });
         }
         if self.fewest_cells {
             // The smallest that is enough by itself, else the largest first.
-            fitting.sort_by_key(|slot| if slot.free >= want.quantity { (0, slot.free) } else { (1, -slot.free) });
+            fitting.sort_by_key(|slot| if slot.free >= wanted { (0, slot.free) } else { (1, -slot.free) });
         }
         let (mut open, mut taken) = (want.quantity, Vec::new());
         for slot in fitting {
-            let quantity = open.min(slot.free);
+            // No more than is open, which fits.
+            let quantity = i32::try_from(slot.free).map_or(open, |free| open.min(free));
             if quantity > 0 {
-                slot.free -= quantity;
-                slot.on_hand -= quantity;
+                slot.free -= i64::from(quantity);
+                slot.on_hand -= i64::from(quantity);
                 open -= quantity;
                 taken.push(Taken { cell_id: slot.cell_id, lot_id: slot.lot_id, quantity });
             }
@@ -150,17 +162,36 @@ impl Shelf {
         Ok(taken)
     }
 
+    /// How a product lies now, for `put_back`.
+    pub fn of(&self, product_id: ProductId) -> Lies {
+        Lies(self.slots.get(&product_id).cloned().unwrap_or_default())
+    }
+
+    /// Lays a product as it lay before.
+    pub fn put_back(&mut self, product_id: ProductId, before: Lies) {
+        self.slots.insert(product_id, before.0);
+    }
+
     /// Puts goods that a later line may take.
-    pub fn put(&mut self, warehouse_id: WarehouseId, product_id: ProductId, put: Taken) {
+    pub fn put(
+        &mut self,
+        warehouse_id: WarehouseId,
+        product_id: ProductId,
+        put: Taken,
+    ) -> std::result::Result<(), Full> {
         let Taken { cell_id, lot_id, quantity } = put;
+        let units = i64::from(quantity);
         let slots = self.slots.entry(product_id).or_default();
-        match slots.iter_mut().find(|slot| slot.cell_id == cell_id && slot.lot_id == lot_id) {
-            Some(slot) => {
-                slot.on_hand += quantity;
-                slot.free += quantity;
-            }
-            None => slots.push(Slot { warehouse_id, cell_id, lot_id, on_hand: quantity, free: quantity }),
+        let Some(slot) = slots.iter_mut().find(|slot| slot.cell_id == cell_id && slot.lot_id == lot_id) else {
+            slots.push(Slot { warehouse_id, cell_id, lot_id, on_hand: units, free: units });
+            return Ok(());
+        };
+        if slot.on_hand + units > i64::from(i32::MAX) {
+            return Err(Full { on_hand: slot.on_hand });
         }
+        slot.on_hand += units;
+        slot.free += units;
+        Ok(())
     }
 }
 
@@ -175,8 +206,8 @@ mod tests {
             warehouse_id,
             cell_id: *cell_id,
             lot_id: LotId(product_id.0),
-            on_hand: free + 1,
-            free: *free,
+            on_hand: i64::from(free + 1),
+            free: i64::from(*free),
         };
         let slots = HashMap::from([(product_id, free.iter().zip(&cells).map(slot).collect())]);
         let want = Want { product_id, warehouse_id, cell_id: None, lot_id: None, quantity: 0 };
@@ -197,6 +228,15 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_there_may_be_more_than_one_cell_could_count() {
+        let (mut shelf, want, _) = shelf(&[i32::MAX - 1, i32::MAX - 1], false);
+        let whole = i64::from(i32::MAX - 1) * 2;
+        assert_eq!(quantities(&shelf.take(Want { quantity: i32::MAX, ..want }).unwrap()), [i32::MAX - 1, 1]);
+        let short = shelf.take(Want { quantity: i32::MAX, ..want }).unwrap_err();
+        assert_eq!(short.free, whole - i64::from(i32::MAX));
+    }
+
+    #[test]
     fn the_fewest_cells_are_the_smallest_that_is_enough_or_the_largest_ones() {
         let (mut one, want, cells) = shelf(&[2, 9, 5], true);
         let taken = one.take(Want { quantity: 4, ..want }).unwrap();
@@ -213,7 +253,10 @@ mod tests {
         let there = Want { cell_id: Some(cell_id), quantity: 3, ..want };
         assert_eq!(shelf.take(there), Err(Short { on_hand: 0, free: 0 }));
         let put = Taken { cell_id, lot_id: LotId(want.product_id.0), quantity: 3 };
-        shelf.put(want.warehouse_id, want.product_id, put);
+        assert_eq!(shelf.put(want.warehouse_id, want.product_id, put), Ok(()));
         assert_eq!(shelf.take(there), Ok(vec![put]));
+        let too_many = Taken { quantity: i32::MAX, ..put };
+        assert_eq!(shelf.put(want.warehouse_id, want.product_id, put), Ok(()));
+        assert_eq!(shelf.put(want.warehouse_id, want.product_id, too_many), Err(Full { on_hand: 3 }));
     }
 }

@@ -66,6 +66,13 @@ pub(super) struct Moved {
     pub reason: Option<&'static str>,
 }
 
+impl Moved {
+    /// The cells on both sides.
+    pub fn cells(&self) -> impl Iterator<Item = CellId> + use<> {
+        [self.from, self.to].into_iter().filter_map(Place::cell_id)
+    }
+}
+
 /// By what document.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct By {
@@ -74,20 +81,25 @@ pub(super) struct By {
     pub transfer: Option<TransferId>,
 }
 
-/// Writes entries of one kind, all in one statement.
+/// Writes entries of one kind, all in one statement. The cells on both sides are held first, in the order of their ids: the
+/// references would hold them line by line, in an order that whoever blocks or archives cells does not keep.
 pub(super) async fn write(tx: &mut EnterpriseTx, kind: EntryKind, by: By, moved: &[Moved]) -> Result<()> {
     if moved.is_empty() {
         return Ok(());
     }
     let (enterprise_id, actor, now) = (tx.enterprise_id(), tx.actor().to_string(), tx.now().await?);
     sqlx::query!(
-        "INSERT INTO stock_entries (enterprise_id, id, product_id, lot_id, from_cell_id, from_outside, to_cell_id, to_outside,
+        "WITH touched AS MATERIALIZED (
+             SELECT id FROM cells WHERE id = ANY($10::uuid[] || $12::uuid[]) ORDER BY id FOR KEY SHARE
+         )
+         INSERT INTO stock_entries (enterprise_id, id, product_id, lot_id, from_cell_id, from_outside, to_cell_id, to_outside,
                                     quantity, kind, order_id, part, reason, receipt_id, document_id, actor, occurred_at, transfer_id)
          SELECT $1, e.id, e.product_id, e.lot_id, e.from_cell_id, e.from_outside, e.to_cell_id, e.to_outside,
                 e.quantity, $2, e.order_id, e.part, e.reason, $3, $4, $5, $6, $17
          FROM unnest($7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::uuid[], $13::text[], $14::int[], $15::uuid[], $16::text[],
                      $18::int[])
-              AS e (id, product_id, lot_id, from_cell_id, from_outside, to_cell_id, to_outside, quantity, order_id, reason, part)",
+              AS e (id, product_id, lot_id, from_cell_id, from_outside, to_cell_id, to_outside, quantity, order_id, reason, part)
+         CROSS JOIN (SELECT count(*) FROM touched) AS held",
         enterprise_id as _,
         kind as EntryKind,
         by.receipt as _,

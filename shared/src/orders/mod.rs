@@ -239,16 +239,19 @@ pub async fn adopt(tx: &mut EnterpriseTx) -> Result<usize> {
     reserve_waiting(tx, &products).await
 }
 
-/// Orders of a Wildberries warehouse for which nothing is held go over to another own warehouse, and are served from it.
+/// Orders of a Wildberries warehouse for which nothing is held go over to another own warehouse, and are served from it;
+/// likewise `adopt`. One step, because one lines up once for all that one does.
 pub async fn hand_over(
     tx: &mut EnterpriseTx,
     account_id: AccountId,
     wb_warehouse_id: WbWarehouseId,
     to: WarehouseId,
 ) -> Result<usize> {
-    let wanted = store::wanted_by_unserved(tx, account_id, wb_warehouse_id).await?;
+    let mut wanted = store::wanted_by_unserved(tx, account_id, wb_warehouse_id).await?;
+    wanted.extend(store::wanted_by_strays(tx).await?);
     inventory::line_up(tx, &wanted).await?;
-    let products = store::hand_over(tx, account_id, wb_warehouse_id, to).await?;
+    let mut products = store::hand_over(tx, account_id, wb_warehouse_id, to).await?;
+    products.extend(store::adopt(tx).await?);
     reserve_waiting(tx, &products).await
 }
 

@@ -24,14 +24,17 @@ pub(super) async fn lock(tx: &mut EnterpriseTx, id: OrderId) -> Result<Option<Lo
     .await?)
 }
 
-/// The orders that wait for exactly these products, the longest waiting first.
+/// The orders that wait for exactly these products, the longest waiting first; held in the order of their ids, as everybody
+/// holds orders.
 pub(super) async fn lock_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) -> Result<Vec<Locked>> {
     Ok(sqlx::query_as!(
         Locked,
-        "SELECT id, status, product_id, warehouse_id FROM orders
-         WHERE product_id = ANY($1) AND status IN ('new', 'out_of_stock') AND warehouse_id IS NOT NULL
-         ORDER BY placed_at, wb_order_id
-         FOR NO KEY UPDATE",
+        "WITH held AS MATERIALIZED (
+             SELECT id, status, product_id, warehouse_id, placed_at, wb_order_id FROM orders
+             WHERE product_id = ANY($1) AND status IN ('new', 'out_of_stock') AND warehouse_id IS NOT NULL
+             ORDER BY id FOR NO KEY UPDATE
+         )
+         SELECT id, status, product_id, warehouse_id FROM held ORDER BY placed_at, wb_order_id",
         &products.iter().map(|product| product.0).collect::<Vec<_>>(),
     )
     .fetch_all(tx.conn())

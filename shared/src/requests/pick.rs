@@ -63,7 +63,8 @@ async fn insert_lines(tx: &mut EnterpriseTx, id: RequestId, orders: &[OrderId]) 
         "INSERT INTO pick_lines (enterprise_id, id, request_id, position, order_id, part, product_id, cell_id)
          SELECT $1, walk.id, $2, walk.position, walk.order_id, walk.part, walk.product_id, walk.cell_id
          FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::uuid[])
-              WITH ORDINALITY AS walk (id, order_id, part, product_id, cell_id, position)",
+              WITH ORDINALITY AS walk (id, order_id, part, product_id, cell_id, position)
+         ORDER BY walk.cell_id",
         enterprise_id as _,
         id as _,
         &walk.iter().map(|_| PickLineId::new().0).collect::<Vec<_>>(),

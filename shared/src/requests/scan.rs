@@ -183,13 +183,18 @@ async fn wrong_item(tx: &mut EnterpriseTx, open: &[Line], cell: CellId, product_
     Ok(Error::refused(Refusal::WrongItem, format!("this is {} «{}»: {expected}", scanned.sku, scanned.name)))
 }
 
+/// What is still to be taken, by position; its orders are held, in the order of their ids as everybody holds them.
 async fn open_lines(tx: &mut EnterpriseTx, id: RequestId) -> Result<Vec<Line>> {
     Ok(sqlx::query_as!(
         Line,
-        "SELECT l.id, l.order_id, l.part, l.product_id, l.cell_id, o.status AS order_status
-         FROM pick_lines AS l JOIN orders AS o ON o.id = l.order_id
-         WHERE l.request_id = $1 AND l.status = 'pending' ORDER BY l.position
-         FOR NO KEY UPDATE OF o",
+        "WITH held AS MATERIALIZED (
+             SELECT id, status FROM orders
+             WHERE id IN (SELECT order_id FROM pick_lines WHERE request_id = $1 AND status = 'pending')
+             ORDER BY id FOR NO KEY UPDATE
+         )
+         SELECT l.id, l.order_id, l.part, l.product_id, l.cell_id, o.status AS order_status
+         FROM pick_lines AS l JOIN held AS o ON o.id = l.order_id
+         WHERE l.request_id = $1 AND l.status = 'pending' ORDER BY l.position",
         id as _
     )
     .fetch_all(tx.conn())

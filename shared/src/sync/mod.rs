@@ -109,8 +109,9 @@ pub async fn link_warehouse(
     let linked = warehouses::link(tx, account_id, wb_warehouse_id, warehouse_id).await?;
     if linked.before.is_some_and(|before| before != warehouse_id) {
         orders::hand_over(tx, account_id, wb_warehouse_id, warehouse_id).await?;
+    } else {
+        orders::adopt(tx).await?;
     }
-    orders::adopt(tx).await?;
     Ok(linked.theirs)
 }
 

@@ -2,6 +2,9 @@
 
 use crate::{Error, Refusal, Result};
 
+/// A number that its column cannot hold: the units of a lot in a cell are the one that grows without end.
+const OUT_OF_RANGE: &str = "22003";
+
 /// Turns the refusals of cells into ours, at every statement that writes to the ledger.
 pub(crate) trait AdmittedByCells<T> {
     /// The facts of the case come with the violation.
@@ -14,6 +17,9 @@ impl<T> AdmittedByCells<T> for std::result::Result<T, sqlx::Error> {
             let sqlx::Error::Database(database) = &error else { return error.into() };
             match database.constraint().and_then(refusal) {
                 Some(refusal) => Error::refused(refusal, database.message()),
+                None if database.code().is_some_and(|code| code == OUT_OF_RANGE) => {
+                    Error::refused(Refusal::CellFull, "no cell holds more than 2147483647 units of a lot")
+                }
                 None => error.into(),
             }
         })

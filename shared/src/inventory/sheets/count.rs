@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Sheet, insert_lines, look, lot_of};
+use super::{Sheet, insert_lines, look};
 use crate::access::Permission;
 use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
@@ -36,13 +36,13 @@ pub async fn count(tx: &mut EnterpriseTx, id: ReceiptSheetId, lines: &[CountLine
     let heading = Heading { warehouse_id: sheet.warehouse_id, number: None, comment: None, mode: Mode::AllOrNothing };
     let (items, cells) = (lines.iter().map(|line| &line.item), lines.iter().map(|line| &line.cell));
     let mut batch = Batch::open(tx, &heading, Permission::ReceiveGoods, items, cells).await?;
-    batch.make_lots(tx, 0..lines.len()).await?;
     let judge = |(row, line): (usize, &CountLine)| -> Verdict<(ProductId, LotId, CellId)> {
-        let (product_id, lot_id) = lot_of(&batch, row)?;
-        Ok((product_id, lot_id, batch.taking_cell(&line.cell)?))
+        let cell_id = batch.taking_cell(&line.cell)?;
+        Ok((batch.product(row)?, batch.own_lot(row)?, cell_id))
     };
     let verdicts = lines.iter().enumerate().map(judge).collect();
     let found: Vec<_> = settle(heading.mode, verdicts)?.into_iter().flatten().collect();
+    batch.make_lots(tx, found.iter().map(|(_, lot, _)| *lot)).await?;
     let mut lots: Vec<_> = found.iter().map(|(product, lot, _)| (*product, *lot, 0)).collect();
     lots.sort_unstable();
     lots.dedup();
@@ -70,7 +70,8 @@ async fn insert_counts(
         "INSERT INTO receipt_counts (enterprise_id, id, line_id, cell_id, quantity, quarantine, actor, counted_at)
          SELECT $1, c.id, l.id, c.cell_id, c.quantity, c.quarantine, $2, $3
          FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::int[], $8::boolean[]) AS c (id, lot_id, cell_id, quantity, quarantine)
-         JOIN receipt_sheet_lines AS l ON l.sheet_id = $9 AND l.lot_id = c.lot_id",
+         JOIN receipt_sheet_lines AS l ON l.sheet_id = $9 AND l.lot_id = c.lot_id
+         ORDER BY c.cell_id",
         enterprise_id as _,
         actor,
         now,

@@ -13,7 +13,6 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Heading, Item, MAX_LINES, Mode, Verdict, settle};
-use super::lots;
 use crate::access::Permission;
 use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
@@ -216,22 +215,18 @@ async fn expected_lots(tx: &mut EnterpriseTx, new: &NewSheet) -> Result<Vec<(Pro
     let heading = Heading { warehouse_id: new.warehouse_id, number: None, comment: None, mode: Mode::AllOrNothing };
     let items = new.lines.iter().map(|line| &line.item);
     let mut batch = Batch::open(tx, &heading, Permission::ReceiveGoods, items, std::iter::empty()).await?;
-    batch.make_lots(tx, 0..new.lines.len()).await?;
-    let verdicts = (0..new.lines.len()).map(|row| lot_of(&batch, row)).collect();
+    let judge = |row| -> Verdict<(ProductId, LotId)> { Ok((batch.product(row)?, batch.own_lot(row)?)) };
+    let verdicts = (0..new.lines.len()).map(judge).collect();
+    let found: Vec<_> = settle(heading.mode, verdicts)?.into_iter().flatten().collect();
+    batch.make_lots(tx, found.iter().map(|(_, lot)| *lot)).await?;
     let mut lots: Vec<(ProductId, LotId, i32)> = Vec::new();
-    for (found, line) in settle(heading.mode, verdicts)?.into_iter().flatten().zip(&new.lines) {
+    for (found, line) in found.into_iter().zip(&new.lines) {
         match lots.iter_mut().find(|(_, lot, _)| *lot == found.1) {
             Some((_, _, quantity)) => *quantity = quantity.saturating_add(line.quantity),
             None => lots.push((found.0, found.1, line.quantity)),
         }
     }
     Ok(lots)
-}
-
-/// The product and the lot of a row.
-fn lot_of(batch: &Batch, row: usize) -> Verdict<(ProductId, LotId)> {
-    let product_id = batch.product(row)?;
-    Ok((product_id, batch.lot(row)?.unwrap_or_else(|| lots::without_code(product_id))))
 }
 
 /// Adds lines; a lot that has one keeps it.

@@ -238,7 +238,8 @@ async fn insert(tx: &mut EnterpriseTx, new: &NewTransfer, number: &str, lines: &
     sqlx::query!(
         "INSERT INTO transfer_lines (enterprise_id, id, transfer_id, product_id, lot_id, cell_id, quantity)
          SELECT $1, l.id, $2, l.product_id, l.lot_id, l.cell_id, l.quantity
-         FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int[]) AS l (id, product_id, lot_id, cell_id, quantity)",
+         FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int[]) AS l (id, product_id, lot_id, cell_id, quantity)
+         ORDER BY l.cell_id",
         enterprise_id as _,
         id as _,
         &lines.iter().map(|line| line.id.0).collect::<Vec<_>>(),

@@ -11,7 +11,7 @@ use stack::{Durability, Role, Servers};
 use uuid::Uuid;
 
 /// The first migration that knows of lots.
-const LOTS: i64 = 20_261_129_100_000;
+const LOTS: i64 = 20_261_201_100_000;
 
 fn day(app: &TestApp, days: i64) -> String {
     (app.clock.now() + chrono::Duration::days(days)).format("%Y-%m-%d").to_string()
@@ -210,6 +210,8 @@ async fn what_lay_in_the_cells_before_lots_lies_there_afterwards() -> Result<()>
     .fetch_one(&mut admin)
     .await?;
     assert!(same);
+    let place: String = sqlx::query_scalar("SELECT ctid::text FROM stock_entries").fetch_one(&mut admin).await?;
+    assert_eq!(place, "(0,1)", "the ledger was written once, and left nothing dead behind");
     // The program of before names no lot: it means the one without a code.
     let old = format!(
         "INSERT INTO stock_entries (enterprise_id, id, product_id, from_outside, to_cell_id, quantity, kind, actor, occurred_at)

@@ -20,6 +20,8 @@ mod imports;
 mod jobs;
 mod keys;
 mod letters;
+mod limits;
+mod locks;
 mod lots;
 mod matrix;
 mod orders;

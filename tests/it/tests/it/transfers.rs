@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use it::{Reach, Shop, TestApp};
 use reqwest::Method;
 use serde_json::{Value, json};
+use stack::Client;
 use stack::client::text;
 
 const TRANSFERS: &str = "/inventory/transfers";
@@ -175,5 +176,110 @@ async fn who_works_in_one_warehouse_sends_from_it_and_does_not_receive_in_the_ot
     here.refused(TRANSFERS, seen, "forbidden").await?;
     shop.client.refused(&format!("/warehouses/{to}/archive"), json!({}), "warehouse_in_use").await?;
     assert_eq!(there.post(&format!("{TRANSFERS}/{id}/receive"), body).await?["status"], "received");
+    Ok(())
+}
+
+/// Units of a product by warehouse: on hand, and on their way there.
+async fn by_warehouse(client: &Client, path: &str) -> Result<Vec<(Value, Value, i64, i64)>> {
+    let mut seen = Vec::new();
+    let mut after = String::new();
+    // Row by row, so that pages meet without a seam.
+    loop {
+        let page = client.get(&format!("{path}&limit=1{after}")).await?;
+        for row in page["items"].as_array().context("a list")? {
+            let number = |field: &str| row[field].as_i64().with_context(|| format!("{field} in {row}"));
+            let (on_hand, in_transit) = (number("onHand")?, number("inTransit")?);
+            seen.push((row["productId"].clone(), row["warehouseId"].clone(), on_hand, in_transit));
+        }
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    seen.sort_by_key(|(product, warehouse, ..)| (product.to_string(), warehouse.to_string()));
+    Ok(seen)
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_counts_for_the_warehouse_that_awaits_it_and_for_no_cell() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let to = target(&shop).await?;
+    shop.receive(0, 1, 3).await?;
+    shop.receive(1, 2, 2).await?;
+    let id = sent(&shop, &to, "П-8", &[line(&shop, 0, 2), line(&shop, 1, 2)]).await?;
+    planned(&shop, &to, "П-9", &[line(&shop, 0, 1)]).await?;
+    let (first, second) = (shop.products[0]["id"].clone(), shop.products[1]["id"].clone());
+    let (here, there) = (json!(shop.warehouse), json!(to));
+    let sorted = |mut rows: Vec<(Value, Value, i64, i64)>| {
+        rows.sort_by_key(|(product, warehouse, ..)| (product.to_string(), warehouse.to_string()));
+        rows
+    };
+    let expected = sorted(vec![
+        (first.clone(), here.clone(), 1, 0),
+        (first.clone(), there.clone(), 0, 2),
+        (second.clone(), there.clone(), 0, 2),
+    ]);
+    assert_eq!(by_warehouse(&shop.client, "/inventory?by=warehouse").await?, expected);
+    let at = format!("/inventory?by=warehouse&warehouseId={to}");
+    assert_eq!(by_warehouse(&shop.client, &at).await?.len(), 2);
+    let nowhere = Value::Null;
+    let expected = sorted(vec![(first.clone(), nowhere.clone(), 1, 2), (second.clone(), nowhere.clone(), 0, 2)]);
+    assert_eq!(by_warehouse(&shop.client, "/inventory?by=product").await?, expected);
+
+    let cells = shop.client.all("/inventory").await?;
+    assert_eq!(cells.len(), 1, "what is on its way lies in no cell: {cells:?}");
+    assert_eq!(cells[0]["inTransit"], Value::Null);
+    let cell = text(&cells[0], "cellId")?;
+    for by in ["cell", "warehouse", "product"] {
+        let rows = shop.client.all(&format!("/inventory?by={by}&cellId={cell}")).await?;
+        assert_eq!((rows.len(), &rows[0]["inTransit"]), (1, &Value::Null), "{by}: {rows:?}");
+    }
+    // Who does not reach the warehouse that awaits it does not see it.
+    let clerk = app.person(&shop.client, "storekeeper", Reach::Warehouses(&[&shop.warehouse])).await?.client;
+    assert_eq!(by_warehouse(&clerk, "/inventory?by=product").await?, [(first.clone(), nowhere.clone(), 1, 0)]);
+
+    let come = json!({ "lines": [with(line(&shop, 0, 2), "cell", "Б-01"), with(line(&shop, 1, 1), "cell", "Б-01")] });
+    shop.client.post(&format!("{TRANSFERS}/{id}/receive"), come).await?;
+    let expected = sorted(vec![(first, nowhere.clone(), 3, 0), (second, nowhere, 1, 1)]);
+    assert_eq!(by_warehouse(&shop.client, "/inventory?by=product").await?, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lot_is_the_same_lot_where_it_arrives_and_where_it_comes_back() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let to = target(&shop).await?;
+    let day = (app.clock.now() + chrono::Duration::days(9)).format("%Y-%m-%d").to_string();
+    let counted = json!({ "barcode": shop.products[0]["barcodes"][0], "cell": "A-01", "quantity": 5,
+                          "lot": { "code": "Л-1", "expiresOn": day } });
+    let sheet = json!({ "warehouseId": shop.warehouse, "number": "ПР-1", "lines": [] });
+    let sheet = shop.client.post("/inventory/receipt-sheets", sheet).await?;
+    let path = format!("/inventory/receipt-sheets/{}", text(&sheet, "id")?);
+    let sheet = shop.client.post(&format!("{path}/counts"), json!({ "lines": [counted] })).await?;
+    let lot = sheet["lines"][0]["lotId"].clone();
+    let surplus = json!({ "lineId": sheet["lines"][0]["id"], "reason": "surplus" });
+    shop.client.post(&format!("{path}/post"), json!({ "discrepancies": [surplus] })).await?;
+    shop.receive(0, 1, 5).await?;
+
+    // What expires first goes first.
+    let id = sent(&shop, &to, "П-1", &[line(&shop, 0, 4)]).await?;
+    let transit = shop.client.all("/inventory/in-transit").await?;
+    assert_eq!((&transit[0]["lotId"], &transit[0]["expiresOn"]), (&lot, &json!(day)), "{transit:?}");
+    let other = json!({ "lines": [with(line(&shop, 0, 1), "cell", "Б-01")] });
+    let mut named = other.clone();
+    named["lines"][0]["lot"] = json!({ "code": "Л-2" });
+    shop.client.refused(&format!("{TRANSFERS}/{id}/receive"), named, "lot_unknown").await?;
+    shop.client.post(&format!("{TRANSFERS}/{id}/receive"), other).await?;
+    let missing = json!({ "missing": [with(line(&shop, 0, 3), "reason", "not_loaded")] });
+    shop.client.post(&format!("{TRANSFERS}/{id}/close"), missing).await?;
+    let balances = shop.client.all("/inventory").await?;
+    let mut seen: Vec<_> = balances
+        .iter()
+        .filter(|row| row["lotId"] == lot)
+        .map(|row| (row["cell"].as_str(), row["lot"].as_str(), row["expiresOn"].as_str(), row["onHand"].as_i64()))
+        .collect();
+    seen.sort_unstable();
+    let of = |cell, units| (Some(cell), Some("Л-1"), Some(day.as_str()), Some(units));
+    assert_eq!(seen, [of("A-01", 4), of("Б-01", 1)]);
     Ok(())
 }

@@ -1,20 +1,11 @@
-//! The acts of the storm, drawn by chance: each under a number of its own, so that its document is found afterwards.
+//! The acts of the storm, drawn by chance.
 
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
+use super::history::Act;
 use super::{CELLS, code};
-
-/// What a client asks for.
-pub(super) struct Act {
-    /// The number of its document.
-    pub number: String,
-    /// What its document is called.
-    pub kind: &'static str,
-    pub path: &'static str,
-    pub body: Value,
-}
 
 /// What a client knows to be kept by itself.
 #[derive(Default)]
@@ -26,7 +17,7 @@ pub(super) struct Kept {
 /// The next act.
 pub(super) fn draw(
     chance: &mut StdRng,
-    number: String,
+    number: &str,
     warehouse: &str,
     products: &[(String, i64)],
     kept: &mut Kept,
@@ -53,23 +44,19 @@ pub(super) fn draw(
         let lines: Vec<_> = (0..chance.random_range(1..4)).map(|_| line(chance, kind, products)).collect();
         body["lines"] = json!(lines);
     }
-    Act { number, kind, path, body }
+    Act { kind, path, body }
 }
 
 fn line(chance: &mut StdRng, kind: &str, products: &[(String, i64)]) -> Value {
     let product = &products[chance.random_range(0..products.len())].0;
     let (cell, other) = (code(chance.random_range(0..CELLS)), code(chance.random_range(0..CELLS)));
     let quantity = chance.random_range(1..5);
-    let lot = ["", "А", "Б"][chance.random_range(0..3)];
     let mut line = json!({ "productId": product, "quantity": quantity });
     match kind {
         "adjust" => {
             let more = chance.random_bool(0.7);
             line = json!({ "productId": product, "cell": cell, "change": if more { 2 * quantity } else { -quantity },
                            "reason": if more { "found" } else { "missing" } });
-            if more && !lot.is_empty() {
-                line["lot"] = json!({ "code": lot });
-            }
         }
         "write_off" => {
             line["cell"] = json!(cell);
@@ -84,6 +71,15 @@ fn line(chance: &mut StdRng, kind: &str, products: &[(String, i64)]) -> Value {
             line["reason"] = json!("quarantine");
         }
         _ => {}
+    }
+    // What comes belongs to one of three lots, the one without a code among them; what is taken mostly to any.
+    let lot = match chance.random_range(0..if line["change"].as_i64() > Some(0) { 3 } else { 12 }) {
+        0 => Some("А"),
+        1 => Some("Б"),
+        _ => None,
+    };
+    if let Some(lot) = lot {
+        line["lot"] = json!({ "code": lot });
     }
     line
 }

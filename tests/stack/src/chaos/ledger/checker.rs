@@ -1,13 +1,13 @@
-//! The checker: what clients were told against what the tables hold. It shares no code with the product.
+//! The checker: what clients asked for and were told against what the tables hold. It shares no code with the product.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, ensure};
-use serde_json::Value;
 use sqlx::{PgConnection, Row};
 
-use super::World;
-use super::storm::{Line, Told};
+use super::asked::{Came, Document, Left, judge};
+use super::history::{History, Line};
+use super::{World, orders};
 
 /// What was compared.
 #[derive(Default)]
@@ -22,8 +22,6 @@ pub(super) struct Found {
 
 /// Cell, product and lot.
 type Place = (String, String, String);
-/// The row's id, product, lot, cell and units.
-type Part = (String, String, String, String, i64);
 
 /// On hand, reserved, on hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,90 +31,102 @@ struct Sums {
     on_hold: i64,
 }
 
-pub(super) async fn check(world: &World, history: &[Line]) -> anyhow::Result<Found> {
+pub(super) async fn check(world: &World, history: &History) -> anyhow::Result<Found> {
     let mut admin = world.stack.servers.admin(&world.stack.database).await?;
-    let mut found = compare_history(&mut admin, history).await?;
+    let mut found = compare_acts(&mut admin, &history.acts).await?;
+    orders::compare(&mut admin, world, history).await?;
     (found.entries, found.balances) = compare_sums(&mut admin).await?;
     Ok(found)
 }
 
-/// Every act that was acknowledged is there as it was told, none that was refused is, and nothing is there that nobody asked for.
-async fn compare_history(admin: &mut PgConnection, history: &[Line]) -> anyhow::Result<Found> {
-    let mut documents: HashMap<String, Vec<(String, String)>> = HashMap::new();
-    for row in sqlx::query("SELECT id::text, number, kind FROM stock_documents WHERE number LIKE 'storm-%'")
-        .fetch_all(&mut *admin)
-        .await?
-    {
-        documents.entry(row.get("number")).or_default().push((row.get("id"), row.get("kind")));
-    }
-    let parts = parts(admin).await?;
+/// Every act left what it asked for and was told, and nothing is there that nobody asked for.
+async fn compare_acts(admin: &mut PgConnection, acts: &[Line]) -> anyhow::Result<Found> {
+    let mut documents = documents(admin).await?;
     let mut found = Found::default();
-    for Line { number, kind, told } in history {
+    for line in acts {
+        let number = line.act.number();
         let there = documents.remove(number).unwrap_or_default();
         ensure!(there.len() <= 1, "{number} was done {} times", there.len());
-        ensure!(there.iter().all(|(_, as_kind)| as_kind == kind), "{number} is a {kind}, the database has {there:?}");
-        match told {
-            Told::Done(answer) => {
-                found.done += 1;
-                let (id, _) = there.first().with_context(|| format!("{number} was acknowledged and is not there"))?;
-                ensure!(answer["document"]["id"] == id.as_str(), "{number} was acknowledged under another id");
-                let kept = parts.get(id).cloned().unwrap_or_default();
-                let said = said(answer)?;
-                ensure!(said == kept, "{number} was told {said:?}, the database has {kept:?}");
-            }
-            Told::Refused => {
-                found.refused += 1;
-                ensure!(there.is_empty(), "{number} was refused and took effect");
-            }
-            Told::Nothing => {
-                found.unknown += 1;
-                found.unknown_done += u64::from(!there.is_empty());
-                for (id, _) in &there {
-                    ensure!(parts.contains_key(id), "{number} left a document without lines");
-                }
-            }
+        let came = judge(line, there.first())
+            .with_context(|| format!("{number}: {} {} was told {:?}", line.act.path, line.act.body, line.told))?;
+        match came {
+            Came::Done => found.done += 1,
+            Came::Refused => found.refused += 1,
+            Came::UnknownDone => (found.unknown, found.unknown_done) = (found.unknown + 1, found.unknown_done + 1),
+            Came::UnknownNot => found.unknown += 1,
         }
     }
     ensure!(documents.is_empty(), "nobody asked for {:?}", documents.keys().next());
     Ok(found)
 }
 
-/// What an answer says was done.
-fn said(answer: &Value) -> anyhow::Result<BTreeSet<Part>> {
-    let rows = answer["rows"].as_array().context("an answer has rows")?;
-    let parts = rows.iter().flat_map(|row| row["parts"].as_array().into_iter().flatten());
-    parts
-        .map(|part| {
-            let word =
-                |field: &str| part[field].as_str().map(str::to_owned).with_context(|| format!("{field} in {part}"));
-            let quantity = part["quantity"].as_i64().context("a quantity")?;
-            Ok((word("id")?, word("productId")?, word("lotId")?, word("cellId")?, quantity))
-        })
-        .collect()
+/// Every document by its number, with what stands under it.
+async fn documents(admin: &mut PgConnection) -> anyhow::Result<HashMap<String, Vec<Document>>> {
+    let mut left = left(admin).await?;
+    let mut documents: HashMap<String, Vec<Document>> = HashMap::new();
+    let query =
+        "SELECT id::text, coalesce(number, '') AS number, kind, warehouse_id::text AS warehouse FROM stock_documents";
+    for row in sqlx::query(query).fetch_all(admin).await? {
+        let id: String = row.get("id");
+        let left = left.remove(&id).unwrap_or_default();
+        let document = Document { id, kind: row.get("kind"), warehouse: row.get("warehouse"), left };
+        documents.entry(row.get("number")).or_default().push(document);
+    }
+    ensure!(left.is_empty(), "rows stand under documents that are not there: {:?}", left.keys().next());
+    Ok(documents)
 }
 
-/// What the database has under each document.
-async fn parts(admin: &mut PgConnection) -> anyhow::Result<HashMap<String, BTreeSet<Part>>> {
-    let query = "SELECT document_id::text AS document, id::text, product_id::text, lot_id::text,
-                        coalesce(from_cell_id, to_cell_id)::text AS cell_id, quantity::bigint
-                 FROM stock_entries WHERE document_id IS NOT NULL
-                 UNION ALL
-                 SELECT document_id::text, id::text, product_id::text, lot_id::text, cell_id::text, quantity::bigint
-                 FROM reservations WHERE document_id IS NOT NULL
-                 UNION ALL
-                 SELECT ended_document_id::text, id::text, product_id::text, lot_id::text, cell_id::text, quantity::bigint
-                 FROM reservations WHERE ended_document_id IS NOT NULL AND status = 'released'
-                 UNION ALL
-                 SELECT document_id::text, id::text, product_id::text, lot_id::text, cell_id::text, quantity::bigint FROM holds
-                 UNION ALL
-                 SELECT ended_document_id::text, id::text, product_id::text, lot_id::text, cell_id::text, quantity::bigint
-                 FROM holds WHERE ended_document_id IS NOT NULL AND status = 'released'";
-    let mut parts: HashMap<String, BTreeSet<Part>> = HashMap::new();
-    for row in sqlx::query(query).fetch_all(admin).await? {
-        let part = (row.get("id"), row.get("product_id"), row.get("lot_id"), row.get("cell_id"), row.get("quantity"));
-        parts.entry(row.get("document")).or_default().insert(part);
+/// What stands under each document: entries, what is kept by it and what is given back by it. The kind of an entry is its
+/// document's.
+async fn left(admin: &mut PgConnection) -> anyhow::Result<HashMap<String, Vec<Left>>> {
+    let query = "WITH rows AS (
+                     SELECT document_id, id, product_id, lot_id, from_cell_id, from_outside, to_cell_id, to_outside, quantity, reason
+                     FROM stock_entries WHERE document_id IS NOT NULL
+                     UNION ALL
+                     SELECT document_id, id, product_id, lot_id, cell_id, NULL, NULL, 'reserved', quantity, NULL
+                     FROM reservations WHERE document_id IS NOT NULL
+                     UNION ALL
+                     SELECT ended_document_id, id, product_id, lot_id, cell_id, NULL, NULL, 'released', quantity, NULL
+                     FROM reservations WHERE ended_document_id IS NOT NULL
+                     UNION ALL
+                     SELECT document_id, id, product_id, lot_id, cell_id, NULL, NULL, 'on_hold', quantity, reason FROM holds
+                     UNION ALL
+                     SELECT ended_document_id, id, product_id, lot_id, cell_id, NULL, NULL, 'released', quantity, NULL
+                     FROM holds WHERE ended_document_id IS NOT NULL
+                 )
+                 SELECT r.document_id::text AS document, r.id::text, r.product_id::text, r.lot_id::text, l.code AS lot,
+                        coalesce(r.from_cell_id, r.to_cell_id)::text AS cell_id, coalesce(f.code, r.from_outside) AS \"from\",
+                        coalesce(t.code, r.to_outside) AS \"to\", r.quantity::bigint, r.reason
+                 FROM rows AS r
+                 JOIN lots AS l ON l.id = r.lot_id AND l.product_id = r.product_id
+                 LEFT JOIN cells AS f ON f.id = r.from_cell_id
+                 LEFT JOIN cells AS t ON t.id = r.to_cell_id";
+    let mut left: HashMap<String, Vec<Left>> = HashMap::new();
+    for row in sqlx::query(query).fetch_all(&mut *admin).await? {
+        let one = Left {
+            id: row.get("id"),
+            product: row.get("product_id"),
+            lot_id: row.get("lot_id"),
+            lot: row.get("lot"),
+            cell_id: row.get("cell_id"),
+            from: row.get("from"),
+            to: row.get("to"),
+            quantity: row.get("quantity"),
+            reason: row.get("reason"),
+        };
+        left.entry(row.get("document")).or_default().push(one);
     }
-    Ok(parts)
+    let query = "SELECT count(*) FROM stock_entries AS e JOIN stock_documents AS d ON d.id = e.document_id WHERE d.kind <> e.kind";
+    let strange: i64 = sqlx::query_scalar(query).fetch_one(&mut *admin).await?;
+    ensure!(strange == 0, "{strange} entries are not of the kind of their document");
+    let query = "SELECT (SELECT count(*) FROM reservations WHERE document_id IS NOT NULL AND (status = 'active') <> (ended_document_id IS NULL))
+                      + (SELECT count(*) FROM holds WHERE (status = 'active') <> (ended_document_id IS NULL))";
+    let strange: i64 = sqlx::query_scalar(query).fetch_one(admin).await?;
+    ensure!(
+        strange == 0,
+        "{strange} rows that were kept by hand ended without a document, or are under one that ended them"
+    );
+    Ok(left)
 }
 
 /// Every balance is what its entries, reservations and holds sum to here, and what is kept is never more than is there.

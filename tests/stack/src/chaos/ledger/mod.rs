@@ -1,9 +1,14 @@
-//! `cargo wb chaos ledger`: many want the last units at once, then a storm of acts on stock while processes are killed with
-//! -9. Never sold twice, never drifting: what clients were told is compared with what the database holds, by a program
-//! that knows nothing of the product but its tables.
+//! `cargo wb chaos ledger`: many want the last units at once, then a storm of acts on stock, of buyers' orders and of picks
+//! while processes are killed with -9. Never sold twice, never drifting: what was asked for and told is compared with what
+//! the database holds, by a program that knows nothing of the product but its tables.
 
 mod acts;
+mod asked;
+mod asker;
 mod checker;
+mod history;
+mod orders;
+mod picker;
 mod race;
 mod storm;
 
@@ -63,17 +68,21 @@ pub async fn ledger(size: Size, seed: u64, steps: &mut Steps) -> anyhow::Result<
     let mut world = World::prepare(steps).await?;
     let racing = race::run(&world, size.rounds, seed);
     let what = format!("{} rounds of {} who want {} units", size.rounds, race::WANTING, race::UNITS);
-    let race = steps.step(&what, racing).await?;
+    let mut race = steps.step(&what, racing).await?;
     let what = format!("{} acts of {} clients, a process killed every 2 s", size.acts, storm::CLIENTS);
     let storm = steps.step(&what, storm::run(&mut world, size.acts, seed)).await?;
-    let found = steps.step("Compare what was told with what is there", checker::check(&world, &storm.history)).await?;
+    race.history.add(storm.history);
+    let history = race.history;
+    steps.step("Wait until every order is known", orders::settle(&world, &history)).await?;
+    let checking = checker::check(&world, &history);
+    let found = steps.step("Compare what was asked for and told with what is there", checking).await?;
     let deadlocks = world.count("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").await?;
     ensure!(deadlocks == 0, "{deadlocks} deadlocks");
     let proof = world.clients[0].get("/inventory/consistency").await?;
     ensure!(proof["differences"] == json!([]), "{proof}");
     steps.note(&format!(
         "chaos ledger: seed {seed}; race {} rounds x {} reservations over {PROCESSES} API and {PROCESSES} worker processes, {} cancelled between, exactly {} each round, \
-         p99 {} ms, {} asked to come again; storm {} acts ({} done, {} refused, {} unknown of which {} done), {} killed with -9, {} entries, {} balances, 0 differences, 0 deadlocks, {:.0} s",
+         p99 {} ms, {} asked to come again; storm {} acts; of all {} done, {} refused, {} unknown of which {} done; {} orders, {} picked; {} killed with -9, {} entries, {} balances, 0 differences, 0 deadlocks, {:.0} s",
         size.rounds,
         race::WANTING,
         race.cancelled,
@@ -85,6 +94,8 @@ pub async fn ledger(size: Size, seed: u64, steps: &mut Steps) -> anyhow::Result<
         found.refused,
         found.unknown,
         found.unknown_done,
+        history.placed.len(),
+        history.picked.len(),
         storm.kills,
         found.entries,
         found.balances,

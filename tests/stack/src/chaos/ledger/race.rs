@@ -1,6 +1,8 @@
 //! The race: two hundred want one unit each of fifty, over three processes, and some change their minds. Never more than
 //! fifty have one; when they ask on, exactly fifty do. In some rounds buyers at Wildberries want the same units.
 
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ use serde_json::{Value, json};
 use wildberries::OrderSpec;
 
 use super::World;
+use super::history::{Act, History, Line, Placed, Told};
 use crate::client::{Answer, text};
 use crate::{Client, wait};
 
@@ -21,7 +24,7 @@ pub(super) const WANTING: u64 = 200;
 /// How many there are.
 pub(super) const UNITS: i64 = 50;
 /// In every so manieth round buyers order, too.
-const BUYERS_EVERY: u64 = 10;
+const BUYERS_EVERY: u64 = 3;
 const BUYERS: usize = 20;
 /// Who is told for so long that the database is busy has found a fault.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -33,10 +36,13 @@ pub(super) struct Met {
     pub cancelled: u64,
     /// How often somebody was asked to come again.
     pub turned_away: u64,
+    /// What everybody was told.
+    pub history: History,
 }
 
 pub(super) async fn run(world: &World, rounds: u64, seed: u64) -> anyhow::Result<Met> {
     let (mut took, mut cancelled, turned_away) = (Vec::new(), 0, AtomicU64::new(0));
+    let (asked, history) = (AtomicU64::new(0), Mutex::new(History::default()));
     for round in 0..rounds {
         let number = usize::try_from(round).context("a round")? % world.products.len();
         let one = Round {
@@ -45,6 +51,8 @@ pub(super) async fn run(world: &World, rounds: u64, seed: u64) -> anyhow::Result
             size: world.products[number].1,
             seed: seed ^ (round << 20),
             turned_away: &turned_away,
+            asked: &asked,
+            history: &history,
         };
         let with_buyers = round % BUYERS_EVERY == BUYERS_EVERY - 1;
         let (times, changed) = one.run(with_buyers).await.with_context(|| format!("round {round}"))?;
@@ -53,7 +61,8 @@ pub(super) async fn run(world: &World, rounds: u64, seed: u64) -> anyhow::Result
     }
     took.sort_unstable();
     let p99 = took[(took.len() * 99).div_ceil(100).saturating_sub(1)];
-    Ok(Met { p99, cancelled, turned_away: turned_away.into_inner() })
+    let history = history.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Met { p99, cancelled, turned_away: turned_away.into_inner(), history })
 }
 
 struct Round<'a> {
@@ -62,6 +71,9 @@ struct Round<'a> {
     size: i64,
     seed: u64,
     turned_away: &'a AtomicU64,
+    /// How many acts were asked for: each has a number of its own.
+    asked: &'a AtomicU64,
+    history: &'a Mutex<History>,
 }
 
 /// On hand, and what of it is kept.
@@ -78,7 +90,9 @@ impl Round<'_> {
         let mut orders = Vec::new();
         for _ in 0..if with_buyers { BUYERS } else { 0 } {
             let spec = OrderSpec { chrt_id: Some(self.size), ..OrderSpec::default() };
-            orders.push(self.world.stack.seller.place_order(spec)?);
+            let number = self.world.stack.seller.place_order(spec)?;
+            self.write_down(|history| history.placed.push(Placed { number, size: self.size }));
+            orders.push(number);
         }
         let outcomes = try_join_all((0..WANTING).map(|number| self.want(number))).await?;
         let mut ids: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.kept.clone()).collect();
@@ -89,7 +103,7 @@ impl Round<'_> {
         let now = self.stock().await?;
         ensure!(now.kept - before.kept <= UNITS, "{} of {UNITS} units are held", now.kept - before.kept);
         // Whoever changed their mind left units: they are asked for until they are gone, and not once more.
-        let asking = (WANTING..WANTING + WANTING / 2).map(|number| self.insist(number, RESERVATIONS, self.one()));
+        let asking = (WANTING..WANTING + WANTING / 2).map(|number| self.insist(number, self.one()));
         for answer in try_join_all(asking).await? {
             let expected = answer.status.is_success() || answer.code() == "not_enough_stock";
             ensure!(expected, "asked on and was answered {} {}", answer.status, answer.body);
@@ -105,8 +119,8 @@ impl Round<'_> {
         let by_hand: Vec<_> = rows.iter().filter(|row| row["orderId"].is_null()).map(|row| row["id"].clone()).collect();
         ids.retain(|id| !by_hand.contains(id));
         ensure!(ids.is_empty(), "{} acknowledged reservations are not there", ids.len());
-        let body = json!({ "warehouseId": self.world.warehouse, "ids": by_hand });
-        self.client(1).post("/inventory/reservations/release", body).await?;
+        let answer = self.insist(1, self.release(json!(by_hand))).await?;
+        ensure!(answer.status.is_success(), "released and was answered {} {}", answer.status, answer.body);
         Ok((outcomes.into_iter().map(|outcome| outcome.took).collect(), u64::try_from(cancelled)?))
     }
 
@@ -115,15 +129,30 @@ impl Round<'_> {
         &clients[usize::try_from(number).unwrap_or(0) % clients.len()]
     }
 
-    fn one(&self) -> Value {
-        json!({ "warehouseId": self.world.warehouse, "lines": [{ "productId": self.product, "quantity": 1 }] })
+    /// An act under a number of its own.
+    fn act(&self, kind: &'static str, path: &'static str, mut body: Value) -> Act {
+        body["warehouseId"] = json!(self.world.warehouse);
+        body["number"] = json!(format!("race-{}", self.asked.fetch_add(1, Ordering::Relaxed)));
+        Act { kind, path, body }
+    }
+
+    fn one(&self) -> Act {
+        self.act("reserve", RESERVATIONS, json!({ "lines": [{ "productId": self.product, "quantity": 1 }] }))
+    }
+
+    fn release(&self, ids: Value) -> Act {
+        self.act("release", "/inventory/reservations/release", json!({ "ids": ids }))
+    }
+
+    fn write_down(&self, write: impl FnOnce(&mut History)) {
+        write(&mut self.history.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Asks for one unit; every fifth who gets it changes their mind at once.
     async fn want(&self, number: u64) -> anyhow::Result<Outcome> {
         let mut chance = StdRng::seed_from_u64(self.seed ^ number);
         let begin = Instant::now();
-        let answer = self.insist(number, RESERVATIONS, self.one()).await?;
+        let answer = self.insist(number, self.one()).await?;
         let took = begin.elapsed();
         if answer.code() == "not_enough_stock" {
             return Ok(Outcome { took, kept: None, cancelled: false });
@@ -135,20 +164,22 @@ impl Round<'_> {
         if !chance.random_ratio(1, 5) {
             return Ok(Outcome { took, kept: Some(id), cancelled: false });
         }
-        let body = json!({ "warehouseId": self.world.warehouse, "ids": [id] });
-        let answer = self.insist(number + 1, "/inventory/reservations/release", body).await?;
+        let answer = self.insist(number + 1, self.release(json!([id]))).await?;
         ensure!(answer.status.is_success(), "released and was answered {} {}", answer.status, answer.body);
         Ok(Outcome { took, kept: None, cancelled: true })
     }
 
     /// Asks again where no connection to the database was free in time, as the answer says: nothing was begun, and the wait
     /// counts.
-    async fn insist(&self, number: u64, path: &str, body: Value) -> anyhow::Result<Answer> {
+    async fn insist(&self, number: u64, act: Act) -> anyhow::Result<Answer> {
         let begin = Instant::now();
         loop {
-            let answer = self.client(number).ask(Method::POST, path, Some(body.clone())).await?;
+            let answer = self.client(number).ask(Method::POST, act.path, Some(act.body.clone())).await?;
             let is_busy = ["database_unavailable", "unavailable"].contains(&answer.code());
             if !is_busy || begin.elapsed() > PATIENCE {
+                let told = Told::of(&answer);
+                let told = told.with_context(|| format!("answered {}: {}", answer.status, answer.body))?;
+                self.write_down(|history| history.acts.push(Line { act, told }));
                 return Ok(answer);
             }
             let after = answer.headers.get("retry-after").and_then(|after| after.to_str().ok()?.parse().ok());
@@ -181,8 +212,8 @@ impl Round<'_> {
                 json!({ "productId": self.product, "cell": super::code(usize::try_from(cell + go % 2).unwrap_or(0)), "change": change, "reason": "opening" })
             };
             let lines: Vec<_> = (0..cells).map(line).filter(|line| line["change"] != 0).collect();
-            let body = json!({ "warehouseId": self.world.warehouse, "mode": "each_row", "lines": lines });
-            self.client(2).post("/inventory/adjustments", body).await?;
+            let body = json!({ "mode": "each_row", "lines": lines });
+            self.insist(2, self.act("adjust", "/inventory/adjustments", body)).await?;
         }
         bail!("the free units cannot be brought to {UNITS}")
     }

@@ -1,66 +1,53 @@
-//! The storm: eight clients act on the same stock by chance, and write down what they were told.
+//! The storm: eight clients act on the same stock by chance while buyers order and pickers pick, and everybody writes down
+//! what they were told.
 
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use futures::future::try_join_all;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use reqwest::Method;
 use serde_json::Value;
+use wildberries::{OrderSpec, Seller};
 
-use super::acts::{Act, Kept, draw};
-use super::{PROCESSES, READY, World};
+use super::acts::{Kept, draw};
+use super::asker::Asker;
+use super::history::{Act, History, Line, Placed, Told};
+use super::{PROCESSES, READY, World, picker};
 use crate::Client;
 use crate::programs::Program;
 
 pub(super) const CLIENTS: u64 = 8;
+const PICKERS: u64 = 2;
 const BETWEEN_KILLS: Duration = Duration::from_secs(2);
-/// A client that insists and has no answer by then has found a fault.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// Rules that may say no here; any other refusal is a fault of ours.
-const REFUSALS: [&str; 7] = [
-    "hold_ended",
-    "hold_unknown",
-    "lot_unknown",
-    "not_enough_stock",
-    "reservation_ended",
-    "reservation_unknown",
-    "same_cell",
-];
-
-/// What a client was told of an act.
-pub(super) enum Told {
-    /// It was done, with this answer.
-    Done(Value),
-    /// It was not done.
-    Refused,
-    /// Nothing: the connection broke, or the process died.
-    Nothing,
-}
-
-/// One line of the history.
-pub(super) struct Line {
-    pub number: String,
-    pub kind: &'static str,
-    pub told: Told,
-}
+/// One act in so many is a buyer's order.
+const ORDER_EVERY: u32 = 15;
 
 /// What the storm left.
 pub(super) struct Storm {
-    pub history: Vec<Line>,
+    pub history: History,
     pub kills: u64,
 }
 
 pub(super) async fn run(world: &mut World, acts: u64, seed: u64) -> anyhow::Result<Storm> {
     let mut kills = 0;
-    let World { clients, replicas, workers, warehouse, products, .. } = world;
-    let acting = (0..CLIENTS).map(|number| {
-        let one = Actor { number, clients, warehouse, products, chance: StdRng::seed_from_u64(seed ^ (number << 40)) };
-        one.run(acts / CLIENTS)
-    });
-    let histories = tokio::select! {
-        histories = try_join_all(acting) => histories?,
+    let World { stack, clients, replicas, workers, warehouse, products, .. } = world;
+    let (clients, warehouse, products, seller): (&[Client], &str, &[_], _) =
+        (clients, warehouse, products, &stack.seller);
+    let over = AtomicBool::new(false);
+    let asker = |number: u64| Asker { clients, chance: StdRng::seed_from_u64(seed ^ (number << 40)) };
+    let acting = async {
+        let actors = (0..CLIENTS)
+            .map(|number| Actor { number, asker: asker(number), warehouse, products, seller }.run(acts / CLIENTS));
+        let histories = try_join_all(actors).await;
+        over.store(true, Ordering::Relaxed);
+        histories
+    };
+    let picking = (0..PICKERS).map(|number| picker::run(asker(CLIENTS + number), number, warehouse, &over));
+    let (acted, picked) = tokio::select! {
+        histories = async { tokio::try_join!(acting, try_join_all(picking)) } => histories?,
         failed = kill(replicas, workers, seed, &mut kills) => return Err(failed),
     };
     for (replica, url) in replicas {
@@ -69,56 +56,56 @@ pub(super) async fn run(world: &mut World, acts: u64, seed: u64) -> anyhow::Resu
         }
         replica.wait_ready(&format!("{url}/health/ready"), READY).await?;
     }
-    Ok(Storm { history: histories.into_iter().flatten().collect(), kills })
+    for worker in workers {
+        if worker.ended().is_some() {
+            worker.restart().await?;
+        }
+    }
+    let mut history = History::default();
+    acted.into_iter().chain(picked).for_each(|one| history.add(one));
+    Ok(Storm { history, kills })
 }
 
 struct Actor<'a> {
     number: u64,
-    clients: &'a [Client],
+    asker: Asker<'a>,
     warehouse: &'a str,
     products: &'a [(String, i64)],
-    chance: StdRng,
+    seller: &'a Seller,
 }
 
 impl Actor<'_> {
-    async fn run(mut self, acts: u64) -> anyhow::Result<Vec<Line>> {
-        let (mut history, mut kept) = (Vec::new(), Kept::default());
+    async fn run(mut self, acts: u64) -> anyhow::Result<History> {
+        let (mut history, mut kept) = (History::default(), Kept::default());
         for act in 0..acts {
+            if self.asker.chance.random_ratio(1, ORDER_EVERY) {
+                let size = self.products[self.asker.chance.random_range(0..self.products.len())].1;
+                let number = self.seller.place_order(OrderSpec { chrt_id: Some(size), ..OrderSpec::default() })?;
+                history.placed.push(Placed { number, size });
+            }
             let number = format!("storm-{}-{act}", self.number);
-            let act = draw(&mut self.chance, number, self.warehouse, self.products, &mut kept);
+            let act = draw(&mut self.asker.chance, &number, self.warehouse, self.products, &mut kept);
             // Half of them insist under a key until they know; the others go on without knowing.
-            let insists = self.chance.random_bool(0.5);
+            let insists = self.asker.chance.random_bool(0.5);
             let told = self.ask(&act, insists).await.with_context(|| format!("{} {}", act.path, act.body))?;
             if let Told::Done(answer) = &told {
                 remember(&act, answer, &mut kept);
             }
-            history.push(Line { number: act.number, kind: act.kind, told });
+            history.acts.push(Line { act, told });
         }
         Ok(history)
     }
 
     async fn ask(&mut self, act: &Act, insists: bool) -> anyhow::Result<Told> {
-        let begin = Instant::now();
-        let key = [("Idempotency-Key", act.number.as_str())];
-        loop {
-            let client = &self.clients[self.chance.random_range(0..self.clients.len())];
-            let headers = if insists { &key[..] } else { &[] };
-            match client.ask_with(Method::POST, act.path, Some(act.body.clone()), headers).await {
-                Ok(answer) if answer.status.as_u16() == 200 && answer.body.is_object() => {
-                    return Ok(if answer.body["document"].is_null() { Told::Refused } else { Told::Done(answer.body) });
-                }
-                Ok(answer) if REFUSALS.contains(&answer.code()) => return Ok(Told::Refused),
-                Ok(answer) if answer.code() == "idempotency_in_progress" && insists => {}
-                // A process that just starts, a pool that is full, or an answer cut off by a kill.
-                Ok(answer) if [200, 503].contains(&answer.status.as_u16()) && answer.code() != "internal" => {}
-                Ok(answer) => bail!("answered {}: {}", answer.status, answer.body),
-                Err(_killed) => {}
-            }
-            if !insists {
-                return Ok(Told::Nothing);
-            }
-            ensure!(begin.elapsed() < PATIENCE, "no answer within {PATIENCE:?}");
-            tokio::time::sleep(Duration::from_millis(self.chance.random_range(5..50))).await;
+        let answer = if insists {
+            Some(self.asker.insist(act.path, &act.body, act.number()).await?)
+        } else {
+            self.asker.once(Method::POST, act.path, Some(act.body.clone()), None).await
+        };
+        let Some(answer) = answer else { return Ok(Told::Nothing) };
+        match Told::of(&answer) {
+            Some(told) => Ok(told),
+            None => bail!("answered {}: {}", answer.status, answer.body),
         }
     }
 }
