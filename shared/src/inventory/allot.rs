@@ -96,7 +96,7 @@ fn take_all(shelf: &mut Shelf, want: &Wanted, parts: &[Part]) -> Option<Vec<(Pro
         let want = Want { product_id, warehouse_id: want.warehouse_id, cell_id: None, lot_id: None, quantity };
         let Ok(taken) = shelf.take(want) else {
             for (product_id, taken) in found {
-                shelf.put(want.warehouse_id, product_id, taken);
+                shelf.put(want.warehouse_id, product_id, taken).ok()?;
             }
             return None;
         };
