@@ -143,6 +143,8 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Batch {
     products: Vec<Verdict<ProductId>>,
+    /// Those that no cell keeps.
+    not_kept: HashMap<ProductId, (Refusal, String)>,
     lots: Vec<Option<Named>>,
     known: Known,
     cells: HashMap<String, Place>,
@@ -158,23 +160,24 @@ impl Batch {
         cells: impl Iterator<Item = &'a String>,
     ) -> Result<Self> {
         enter(tx, heading, permission, items.clone().count()).await?;
-        let products = find_products(tx, items.clone()).await?;
-        let mut lots = Vec::with_capacity(products.len());
+        let named = find_products(tx, items.clone()).await?;
+        let mut lots = Vec::with_capacity(named.len());
         for (row, item) in items.enumerate() {
             let name = item.lot.as_ref().map(|lot| lot.code(&format!("lines.{row}.lot"))).transpose()?;
             let expires_on = item.lot.as_ref().and_then(|lot| lot.expires_on);
-            lots.push(name.zip(products[row].as_ref().ok()).map(|(code, product_id)| Named {
+            lots.push(name.zip(named[row].as_ref().ok()).map(|(code, product_id)| Named {
                 product_id: *product_id,
                 code,
                 expires_on,
             }));
         }
-        let named: Vec<_> = lots.iter().flatten().cloned().collect();
-        let known = lots::find(tx, &named).await?;
+        let named_lots: Vec<_> = lots.iter().flatten().cloned().collect();
+        let known = lots::find(tx, &named_lots).await?;
         let cells = find_cells(tx, heading.warehouse_id, cells).await?;
-        let found: Vec<_> = products.iter().flatten().copied().collect();
+        let found: Vec<_> = named.iter().flatten().copied().collect();
         line_up(tx, &found).await?;
-        Ok(Self { products, lots, known, cells })
+        let not_kept = products::not_kept(tx, &found).await?;
+        Ok(Self { products: named, not_kept, lots, known, cells })
     }
 
     /// Makes the lots that these rows name, where nobody has heard of them.
@@ -191,6 +194,12 @@ impl Batch {
     /// The product of a line.
     pub fn product(&self, row: usize) -> Verdict<ProductId> {
         self.products[row].clone()
+    }
+
+    /// The same, of goods that come in.
+    pub fn incoming(&self, row: usize) -> Verdict<ProductId> {
+        let product_id = self.product(row)?;
+        self.not_kept.get(&product_id).cloned().map_or(Ok(product_id), Err)
     }
 
     /// The lot that a line names, if it names one.

@@ -156,7 +156,7 @@ fn bring(
     quantity: i32,
     reason: &'static str,
 ) -> Verdict<Vec<Moved>> {
-    let product_id = batch.product(row)?;
+    let product_id = batch.incoming(row)?;
     let lot_id = batch.lot(row)?.unwrap_or_else(|| lots::without_code(product_id));
     let cell_id = batch.taking_cell(cell)?;
     shelf.put(heading.warehouse_id, product_id, Taken { cell_id, lot_id, quantity });

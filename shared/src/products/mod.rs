@@ -2,8 +2,8 @@
 //! beside them stand own items, and bundles of several stored products.
 //!
 //! `cards` keeps what Wildberries says, `own` what people say; neither writes what the other owns. `look` reads, `search`
-//! finds by words, `archive` takes out of the catalogue what nothing uses any more, `categories` is the tree that people sort
-//! them into, `imports` brings many of them out of a file.
+//! finds by words, `archive` takes out of the catalogue what nothing uses any more (`uses`), `categories` is the tree that
+//! people sort them into, `imports` brings many of them out of a file.
 
 mod archive;
 mod cards;
@@ -14,6 +14,7 @@ mod look;
 mod own;
 mod search;
 mod store;
+mod uses;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -27,8 +28,9 @@ pub use cards::{CardFacts, Recorded, SizeFacts, record_cards};
 pub use facts::{Change, Facts};
 pub use look::{by_barcode, by_barcodes, get, list, lookup};
 pub use own::{NewProduct, Part, change, create};
+pub use uses::{ProductUse, UseKind, uses};
 
-pub(crate) use look::show;
+pub(crate) use look::{not_kept, show};
 
 /// A product with its barcodes.
 #[derive(Clone, Debug, Serialize)]
@@ -48,6 +50,8 @@ pub struct Product {
     pub brand: Option<String>,
     /// Where people sorted it.
     pub category_id: Option<CategoryId>,
+    /// The category with the names above it, divided by ` / `: by it files name it.
+    pub category: Option<String>,
     /// What Wildberries calls its kind of goods.
     pub subject: Option<String>,
     /// Whose card it belongs to.

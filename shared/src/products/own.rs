@@ -9,7 +9,7 @@ use crate::{Error, Refusal, Result};
 
 use super::facts::{Change, Facts, Owner, checked_barcodes};
 use super::store::{self, Held};
-use super::{Product, archive, look};
+use super::{Product, look, uses};
 
 /// So many of a stored product in a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,11 +114,17 @@ async fn make_bundle(tx: &mut EnterpriseTx, id: ProductId, was_bundle: bool, par
     }
     let is_bundle = !parts.is_empty();
     if is_bundle && !was_bundle {
-        archive::refuse_used(tx, id).await?;
+        uses::refuse_used(tx, id).await?;
     }
     sqlx::query!("DELETE FROM bundle_components WHERE bundle_id = $1", id as _).execute(tx.conn()).await?;
     if is_bundle != was_bundle {
-        sqlx::query!("UPDATE products SET is_bundle = $2 WHERE id = $1", id as _, is_bundle).execute(tx.conn()).await?;
+        // Archived bundles use nothing, and can be brought back.
+        sqlx::query!("UPDATE products SET is_bundle = $2 WHERE id = $1", id as _, is_bundle)
+            .execute(tx.conn())
+            .await
+            .refused_on("bundle_components_component_fkey", Refusal::ProductInUse, || {
+            "it is still used: an archived bundle is made of it".to_owned()
+        })?;
     }
     insert_parts(tx, id, parts).await
 }
