@@ -15,6 +15,10 @@ use crate::{Error, Result};
 const ALIKE: &str = "0.3";
 /// Words of a question that are looked at.
 const WORDS: usize = 10;
+/// Fewer letters than this are in no index by themselves.
+const SHORT: usize = 3;
+/// A code that fewer products have is worth asking the index for before any word.
+const RARE: i64 = 1000;
 
 /// One word of the question.
 struct Word {
@@ -23,6 +27,24 @@ struct Word {
     /// For `LIKE`: the word as it is written, anywhere.
     part: String,
     written: String,
+    /// How many products have the code, up to [`RARE`]; absent where nobody has counted.
+    found: Option<i64>,
+}
+
+/// The word for which the index is asked; the others are looked for in what it finds. A code that few have costs least. A
+/// word costs more, as everything like it is looked at, but less than reading a code that all of them have (a year, say);
+/// for one or two letters everything is read, so they are asked for only where there is nothing else.
+fn rarest(words: &[Word]) -> Option<&Word> {
+    let rank = |word: &&Word| {
+        let letters = word.written.chars().filter(|letter| letter.is_alphanumeric()).count();
+        match (&word.stem, word.found.unwrap_or(RARE)) {
+            _ if letters < SHORT => (0, letters, 0),
+            (None, found) if found < RARE => (3, 0, RARE - found),
+            (Some(_), _) => (2, letters, 0),
+            (None, _) => (1, letters, 0),
+        }
+    };
+    words.iter().max_by_key(rank)
 }
 
 /// The best first. Every word of the question must be there in some form.
@@ -40,9 +62,7 @@ pub(super) async fn search(
         return Err(Error::invalid("text", "must have 1 to 200 characters"));
     }
     let words = words(tx, &written).await?;
-    // The index is asked for a code, or else for the longest word: the fewest products have it.
-    let weight = |word: &&Word| (word.stem.is_none(), word.written.chars().count());
-    let Some(longest) = words.iter().max_by_key(weight) else {
+    let Some(rarest) = rarest(&words) else {
         return Ok(Page { items: Vec::new(), next: None });
     };
     let all = words.iter().map(|word| word.written.as_str()).collect::<Vec<_>>().join(" ");
@@ -73,7 +93,7 @@ pub(super) async fn search(
                      ) SELECT below.id FROM below))
                  AND (p.archived_at IS NOT NULL) = $12::boolean AND ($13::boolean IS NULL OR p.is_bundle = $13)
                  AND (NOT $14::boolean OR p.min_stock > (
-                     SELECT coalesce(sum(b.on_hand - b.reserved), 0) FROM balances AS b JOIN cells AS l ON l.id = b.cell_id
+                     SELECT coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(l)), 0) FROM balances AS b JOIN cells AS l ON l.id = b.cell_id
                      WHERE b.product_id = p.id AND ($15::uuid[] IS NULL OR l.warehouse_id = ANY($15))))
            )
            SELECT id AS "id!: ProductId", score AS "score!" FROM found
@@ -82,8 +102,8 @@ pub(super) async fn search(
         enterprise_id as _,
         all,
         words.iter().map(|word| word.stem.as_deref().unwrap_or(&word.written)).collect::<Vec<_>>().join(" "),
-        longest.stem,
-        longest.part,
+        rarest.stem,
+        rarest.part,
         &words.iter().map(|word| word.stem.clone()).collect::<Vec<_>>() as &[Option<String>],
         &words.iter().map(|word| word.part.clone()).collect::<Vec<_>>(),
         filter.barcode,
@@ -107,22 +127,61 @@ pub(super) async fn search(
 
 /// The words with their stems. Words that say nothing (и, для) are left out, unless there is no other.
 async fn words(tx: &mut EnterpriseTx, written: &[String]) -> Result<Vec<Word>> {
-    // In the same round trip, and for this transaction alone, the likeness is set that the operator goes by.
+    let enterprise_id = tx.enterprise_id();
+    // In the same round trip, and for this transaction alone, the likeness is set that the operator goes by. Codes are
+    // counted where there is a choice.
     let rows = sqlx::query!(
-        r#"SELECT w.written AS "written!", search_stems(search_text(w.written)) AS "stem!", search_text(w.written) AS "plain!",
+        r#"SELECT w.written AS "written!", w.stem AS "stem!", w.plain AS "plain!", w.part AS "part!", w.is_code AS "is_code!",
+                  CASE WHEN w.is_code AND char_length(w.plain) >= $4 AND cardinality($1::text[]) > 1 THEN (
+                      SELECT count(*) FROM (
+                          SELECT FROM product_search AS s WHERE s.enterprise_id = $3 AND s.terms LIKE w.part LIMIT $5
+                      ) AS few
+                  ) END AS found,
                   set_config('pg_trgm.word_similarity_threshold', $2, true) AS alike
-           FROM unnest($1::text[]) WITH ORDINALITY AS w (written, position) ORDER BY w.position"#,
+           FROM (
+               SELECT a.written, a.position, search_stems(search_text(a.written)) AS stem, search_text(a.written) AS plain,
+                      search_text(a.written) ~ '[[:digit:]]' AS is_code,
+                      '%' || regexp_replace(search_text(a.written), '([\\%_])', '\\\1', 'g') || '%' AS part
+               FROM unnest($1::text[]) WITH ORDINALITY AS a (written, position)
+           ) AS w ORDER BY w.position"#,
         written,
         ALIKE,
+        enterprise_id as _,
+        i32::try_from(SHORT).unwrap_or(i32::MAX),
+        RARE,
     )
     .fetch_all(tx.conn())
     .await?;
     let only = rows.iter().all(|row| row.stem.is_empty());
     let words = rows.into_iter().filter(|row| only || !row.stem.is_empty()).map(|row| {
-        let part = row.plain.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        let is_code = row.plain.contains(|letter: char| letter.is_numeric());
         let stem = if row.stem.is_empty() { row.plain } else { row.stem };
-        Word { stem: (!is_code).then_some(stem), part: format!("%{part}%"), written: row.written }
+        Word { stem: (!row.is_code).then_some(stem), part: row.part, written: row.written, found: row.found }
     });
     Ok(words.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(words: &[(&str, Option<i64>)]) -> String {
+        let word = |(written, found): &(&str, Option<i64>)| {
+            let is_code = written.contains(char::is_numeric);
+            let (part, written) = (format!("%{written}%"), (*written).to_owned());
+            Word { stem: (!is_code).then(|| written.clone()), part, written, found: *found }
+        };
+        let words: Vec<_> = words.iter().map(word).collect();
+        rarest(&words).map(|word| word.written.clone()).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_index_is_asked_for_what_the_fewest_have() {
+        assert_eq!(asked(&[("футболка", None), ("42", None)]), "футболка", "two letters are in no index");
+        assert_eq!(asked(&[("футболка", None), ("12345", Some(12))]), "12345");
+        assert_eq!(asked(&[("футболка", None), ("2024", Some(RARE))]), "футболка", "all of them are of this year");
+        assert_eq!(asked(&[("2024", Some(RARE)), ("12345", Some(700)), ("777", Some(3))]), "777");
+        assert_eq!(asked(&[("синяя", None), ("футболка", None), ("xl", None)]), "футболка");
+        assert_eq!(asked(&[("2024", Some(RARE)), ("42", None)]), "2024");
+        assert_eq!((asked(&[("42", None)]), asked(&[])), ("42".to_owned(), String::new()));
+    }
 }
