@@ -184,11 +184,7 @@ impl Scales {
     fn event(&mut self, event: &Event<'_>, open: &mut Option<Open>) -> std::result::Result<(), Heavy> {
         match event {
             Event::Start(tag) => self.start(tag, open)?,
-            Event::End(tag) => {
-                if open.as_ref().is_some_and(|open| open.name == tag.local_name().as_ref()) {
-                    *open = None;
-                }
-            }
+            Event::End(tag) if open.as_ref().is_some_and(|open| open.name == tag.local_name().as_ref()) => *open = None,
             _ => {}
         }
         let Some(open) = open else { return Ok(()) };
