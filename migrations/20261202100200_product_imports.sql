@@ -16,6 +16,15 @@ CREATE TABLE product_imports (
     -- Behind which row the running step goes on, and how many it has done.
     at_row        integer     NOT NULL DEFAULT 0,
     done          integer     NOT NULL DEFAULT 0,
+    -- What its rows amount to, counted page by page.
+    to_create     bigint      NOT NULL DEFAULT 0,
+    to_change     bigint      NOT NULL DEFAULT 0,
+    same          bigint      NOT NULL DEFAULT 0,
+    wrong         bigint      NOT NULL DEFAULT 0,
+    written       bigint      NOT NULL DEFAULT 0,
+    skipped       bigint      NOT NULL DEFAULT 0,
+    undone        bigint      NOT NULL DEFAULT 0,
+    kept          bigint      NOT NULL DEFAULT 0,
     job_id        uuid,
     actor         text        NOT NULL,
     created_at    timestamptz NOT NULL,
@@ -24,7 +33,7 @@ CREATE TABLE product_imports (
 );
 -- How far a step is, is no change that anybody edits.
 CREATE TRIGGER product_imports_count_version BEFORE UPDATE ON product_imports FOR EACH ROW
-    WHEN ((OLD.status, OLD.columns) IS DISTINCT FROM (NEW.status, NEW.columns)) EXECUTE FUNCTION count_version();
+    WHEN ((OLD.status, OLD.columns, OLD.job_id) IS DISTINCT FROM (NEW.status, NEW.columns, NEW.job_id)) EXECUTE FUNCTION count_version();
 
 CREATE TABLE product_import_rows (
     enterprise_id  uuid    NOT NULL,

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use shared::Result;
 use shared::idempotency::{Answer, Ask};
 
+use crate::edge::{Received, limits};
 use crate::origin::changes;
+use crate::{State, auth};
 
 const KEY: &str = "Idempotency-Key";
 const REPLAYED: &str = "Idempotent-Replayed";
@@ -59,11 +61,14 @@ impl Repeat {
 }
 
 /// Reads the body of a request that came under a key and lays both beside it: who takes the body reads it as it was.
-pub(crate) async fn read<E: Endpoint>(routes: Arc<E>, mut request: Request) -> poem::Result<Response> {
-    // Nobody's body is read who does not even claim to be somebody.
+pub(crate) async fn read<E: Endpoint>(routes: Arc<E>, mut request: Request, state: State) -> poem::Result<Response> {
+    // Nobody's body is read who does not even claim to be somebody; and a large one only of who is recognised.
     let claims = request.headers().contains_key(header::AUTHORIZATION);
     if let Some(key) = request.headers().get(KEY).filter(|_| claims && changes(request.method())) {
         let key = key.to_str().unwrap_or_default().to_owned();
+        if request.data::<Received>().is_none_or(|received| limits::is_large(&received.operation)) {
+            auth::refuse_unknown(&request, &state).await?;
+        }
         let (method, target) = (request.method().to_string(), request.original_uri().to_string());
         let body = request.take_body().into_vec().await?;
         request.set_data(Repeat(Arc::new(Ask::new(&key, &method, &target, &body))));

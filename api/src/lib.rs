@@ -215,13 +215,13 @@ pub fn app(state: State) -> impl Endpoint<Output = Response> + 'static {
     }
     let edge =
         Edge { routes: Routes::of(&document, beside), door: state.config.door.clone(), rates: state.rates.clone() };
-    let (db, bodies) = (state.db.clone(), Arc::new(Bodies::of(&document)));
+    let (db, bodies, known) = (state.db.clone(), Arc::new(Bodies::of(&document)), state.clone());
     let routes = routes.data(state.db.clone()).data(state.passwords.clone()).data(state);
     let routes = routes
         .around(move |routes, request| bodies::hold(routes, request, Arc::clone(&bodies)))
         .around(move |routes, request| audit::note_denials(routes, request, db.clone()))
         .around(versions::answer_unchanged)
-        .around(idempotency::read);
+        .around(move |routes, request| idempotency::read(routes, request, known.clone()));
     edge::around(routes, edge)
 }
 

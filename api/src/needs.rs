@@ -169,6 +169,7 @@ table! {
     "create_product": one(&[ManageProducts]);
     "get_product": one(&[ReadStock]);
     "get_product_by_barcode": one(&[ReadStock]);
+    "get_product_uses": one(&[ReadStock]);
     "change_product": one(&[ManageProducts]);
     "archive_product": one(&[ManageProducts]);
     "restore_product": one(&[ManageProducts]);

@@ -255,6 +255,7 @@ refusals! {
     PrinterNameTaken = "printer_name_taken", "A printer with this name already exists", "Принтер с таким именем уже есть";
     ProductArchived = "product_archived", "The product is archived", "Товар в архиве";
     ProductInUse = "product_in_use", "Something still uses the product", "Товар ещё используется";
+    ProductNotStored = "product_not_stored", "A bundle is not stored, what it is made of is", "Комплект не хранится: хранятся товары, из которых он состоит";
     ProductUnknown = "product_unknown", "There is no such product", "Такого товара нет";
     PublicationDecided = "publication_decided", "The publication is not waiting any more", "По этой публикации уже есть решение";
     PublishingFrozen = "publishing_frozen", "Publishing is frozen", "Публикация остатков остановлена";

@@ -30,9 +30,11 @@ impl Step {
     async fn page(&mut self, tx: &mut EnterpriseTx, id: ProductImportId) -> Result<Progress> {
         match self {
             Self::Check(seen) => check_page(tx, id, seen).await,
-            // Somebody took a SKU or a barcode in the very moment: looked at again, their row is seen.
+            // Somebody took a SKU or a barcode, or a category away, in the very moment: looked at again, that is seen.
             Self::Commit => match commit_page(tx, id).await {
-                Err(Error::Refused { .. }) => Err(later("a SKU or a barcode that somebody just took")),
+                Err(Error::Refused { .. } | Error::Invalid { .. }) => {
+                    Err(later("a SKU, a barcode or a category that somebody just took"))
+                }
                 page => page,
             },
             Self::Undo => undo_page(tx, id).await,

@@ -12,6 +12,7 @@ mod sessions;
 mod sign_in;
 
 use poem::Request;
+use poem::http::header;
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
 use shared::access::{ADMINISTER_SYSTEM, Actor, BELONG_TO_ENTERPRISE, Operator, Permission, Recognised};
@@ -140,6 +141,15 @@ async fn look(request: &Request, bearer: &Bearer) -> poem::Result<(Recognised, A
 
 fn state_of(request: &Request) -> &State {
     request.data().expect("the state is laid around all routes")
+}
+
+/// Fails unless the request shows a token that is good: for who must know before the handler asks.
+pub(crate) async fn refuse_unknown(request: &Request, state: &State) -> poem::Result<()> {
+    let shown = request.header(header::AUTHORIZATION).and_then(|shown| shown.split_once(' '));
+    let token = shown.filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let token = token.ok_or(Error::Unauthenticated("no token is shown")).map_err(ApiError::from)?;
+    recognise(state, token).await.map_err(ApiError::from)?;
+    Ok(())
 }
 
 async fn recognise(state: &State, token: &str) -> Result<(Recognised, Asked)> {

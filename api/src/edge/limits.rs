@@ -44,6 +44,11 @@ pub fn body(operation: &str) -> usize {
     BODIES.iter().find(|(name, _)| *name == operation).map_or(BODY, |(_, limit)| *limit)
 }
 
+/// Whether the body of this operation may be larger than those of others.
+pub(crate) fn is_large(operation: &str) -> bool {
+    body(operation) > BODY
+}
+
 /// How long this operation may take, with the reading of its body.
 pub fn time(operation: &str) -> Duration {
     if operation.starts_with("export_") {

@@ -54,6 +54,9 @@ shown! {
         kept: i64,
         /// The job of the last step: `GET /jobs/{id}` says how far it is.
         job_id: Option<JobId>,
+        /// Why the step that is under way does not go on: its job was cancelled or given up. Asked for again, the step goes
+        /// on; what a stopped commit has written can be taken back.
+        stopped: Option<String>,
         /// Who sent the file: `user:<id>` or `key:<id>`.
         actor: String,
         /// When.
@@ -137,9 +140,10 @@ impl Api {
         file_name: Query<Option<String>>,
         file: Binary<Vec<u8>>,
     ) -> Result<Fresh<ProductImport>, ApiError> {
+        let turn = imports::turn().await?;
         let mut tx = db.begin(&actor).await?;
         let name = file_name.0.as_deref().unwrap_or("import");
-        let import = imports::create(&mut tx, name, file.0).await?;
+        let import = imports::create(&mut tx, turn, name, file.0).await?;
         tx.answer(Fresh::of(import)).await
     }
 
@@ -192,7 +196,7 @@ impl Api {
         tx.answer(Current::of(import)).await
     }
 
-    /// Have each row judged, without writing anything
+    /// Have each row judged, without writing anything; a check that stopped begins again
     #[oai(path = "/product-imports/:id/check", method = "post", operation_id = "check_product_import")]
     async fn check(
         &self,
@@ -205,7 +209,7 @@ impl Api {
         tx.answer(Current::of(import)).await
     }
 
-    /// Have the rows written that are right
+    /// Have the rows written that are right; a commit that stopped goes on
     #[oai(path = "/product-imports/:id/commit", method = "post", operation_id = "commit_product_import")]
     async fn commit(
         &self,

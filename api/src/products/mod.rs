@@ -12,12 +12,12 @@ use shared::db::Db;
 use shared::ids::{AccountId, CategoryId, ChrtId, NmId, ProductId};
 use shared::orders;
 use shared::page::PageQuery;
-use shared::products::{self, Change, Component, NewProduct, Part, ProductFilter};
+use shared::products::{self, Change, Component, NewProduct, Part, ProductFilter, UseKind};
 use shared::versions::Version;
 use shared::warehouses::Edit;
 
 use crate::Tag;
-use crate::answers::{Current, Ending, Fresh, Page, shown};
+use crate::answers::{Current, Ending, Fresh, List, Page, shown};
 use crate::auth::Caller;
 use crate::clearable::Clearable;
 use crate::problem::ApiError;
@@ -50,6 +50,8 @@ shown! {
         brand: Option<String>,
         /// Where people sorted it.
         category_id: Option<CategoryId>,
+        /// The category with the names above it, divided by ` / `: by it files name it.
+        category: Option<String>,
         /// What Wildberries calls its kind of goods.
         subject: Option<String>,
         /// The seller account of its card.
@@ -95,6 +97,20 @@ shown! {
 
 versioned!(Product);
 
+shown! {
+    /// Everything of one kind that still uses a product.
+    ProductUse from products::ProductUse {
+        /// Of this kind.
+        kind: UseKind,
+        /// How many: units of stock, or reservations, orders, requests, bundles.
+        count: i64,
+        /// Up to five of them, in words.
+        examples: Vec<String>,
+        /// How many there are beside the examples.
+        more: i64,
+    }
+}
+
 /// So many of a stored product in a bundle.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
@@ -127,8 +143,8 @@ pub struct CreateProduct {
     pub brand: Option<String>,
     /// Where it is sorted.
     pub category_id: Option<CategoryId>,
-    /// Text: leading zeros matter. Unique among all products that are not archived.
-    #[oai(validator(max_items = 100, min_length = 1, max_length = 128))]
+    /// Text without blanks, commas and semicolons: leading zeros matter. Unique among all products that are not archived.
+    #[oai(validator(max_items = 100, min_length = 1, max_length = 128, pattern = r"^[^\s,;\x00-\x1f\x7f-\x9f]+$"))]
     pub barcodes: Option<Vec<String>>,
     /// At most 30 http or https addresses of pictures.
     #[oai(validator(max_items = 30, min_length = 1, max_length = 2000))]
@@ -182,7 +198,7 @@ pub struct ChangeProduct {
     /// Where it is sorted.
     pub category_id: Clearable<CategoryId>,
     /// All of them: what is not named is taken off, except those that came from Wildberries.
-    #[oai(validator(max_items = 100, min_length = 1, max_length = 128))]
+    #[oai(validator(max_items = 100, min_length = 1, max_length = 128, pattern = r"^[^\s,;\x00-\x1f\x7f-\x9f]+$"))]
     pub barcodes: Option<Vec<String>>,
     /// All of them.
     #[oai(validator(max_items = 30, min_length = 1, max_length = 2000))]
@@ -376,6 +392,20 @@ impl Api {
         let product = products::get(&mut tx, id.0).await?;
         tx.commit().await?;
         Ok(Current::of(product))
+    }
+
+    /// Get what still uses a product, in the warehouses in reach; while anything does, it is not archived
+    #[oai(path = "/products/:id/uses", method = "get", operation_id = "get_product_uses")]
+    async fn uses(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<ProductId>,
+    ) -> Result<Json<List<ProductUse>>, ApiError> {
+        let mut tx = db.begin(&actor).await?;
+        let uses = products::uses(&mut tx, id.0).await?;
+        tx.commit().await?;
+        Ok(Json(List::of(uses)))
     }
 
     /// Change what people own of a product

@@ -145,6 +145,8 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Batch {
     products: Vec<Verdict<ProductId>>,
+    /// Those that no cell keeps.
+    not_kept: HashMap<ProductId, (Refusal, String)>,
     lots: Vec<Option<Named>>,
     known: Known,
     /// Lots that are not there yet, by the ids that they would have.
@@ -162,26 +164,27 @@ impl Batch {
         cells: impl Iterator<Item = &'a String>,
     ) -> Result<Self> {
         enter(tx, heading, permission, items.clone().count()).await?;
-        let products = find_products(tx, items.clone()).await?;
-        let mut lots = Vec::with_capacity(products.len());
+        let named = find_products(tx, items.clone()).await?;
+        let mut lots = Vec::with_capacity(named.len());
         for (row, item) in items.enumerate() {
             let name = item.lot.as_ref().map(|lot| lot.code(&format!("lines.{row}.lot"))).transpose()?;
             let expires_on = item.lot.as_ref().and_then(|lot| lot.expires_on);
-            lots.push(name.zip(products[row].as_ref().ok()).map(|(code, product_id)| Named {
+            lots.push(name.zip(named[row].as_ref().ok()).map(|(code, product_id)| Named {
                 product_id: *product_id,
                 code,
                 expires_on,
             }));
         }
         let cells = find_cells(tx, heading.warehouse_id, cells).await?;
-        let found: Vec<_> = products.iter().flatten().copied().collect();
+        let found: Vec<_> = named.iter().flatten().copied().collect();
         // Asked before it is our turn: what can be done before others have to wait is done before.
         tx.now().await?;
         line_up(tx, &found).await?;
         // Whoever makes a lot has lined up at its product: what is not there now is made by nobody else.
-        let named: Vec<_> = lots.iter().flatten().cloned().collect();
-        let known = lots::find(tx, &named).await?;
-        Ok(Self { products, lots, known, new: HashMap::new(), cells })
+        let named_lots: Vec<_> = lots.iter().flatten().cloned().collect();
+        let known = lots::find(tx, &named_lots).await?;
+        let not_kept = products::not_kept(tx, &found).await?;
+        Ok(Self { products: named, not_kept, lots, known, new: HashMap::new(), cells })
     }
 
     /// A batch whose lines name no goods, only cells.
@@ -191,7 +194,14 @@ impl Batch {
         cells: impl Iterator<Item = &'a String>,
     ) -> Result<Self> {
         let cells = find_cells(tx, heading.warehouse_id, cells).await?;
-        Ok(Self { products: Vec::new(), lots: Vec::new(), known: Known::default(), new: HashMap::new(), cells })
+        Ok(Self {
+            products: Vec::new(),
+            not_kept: HashMap::new(),
+            lots: Vec::new(),
+            known: Known::default(),
+            new: HashMap::new(),
+            cells,
+        })
     }
 
     /// The lot that goods of a line belong to: the one it names, which is made if nobody has heard of it and something of the
@@ -218,6 +228,12 @@ impl Batch {
     /// The product of a line.
     pub fn product(&self, row: usize) -> Verdict<ProductId> {
         self.products[row].clone()
+    }
+
+    /// The same, of goods that come in.
+    pub fn incoming(&self, row: usize) -> Verdict<ProductId> {
+        let product_id = self.product(row)?;
+        self.not_kept.get(&product_id).cloned().map_or(Ok(product_id), Err)
     }
 
     /// The lot that a line names, if it names one.

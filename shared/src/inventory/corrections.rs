@@ -153,7 +153,7 @@ fn bring(
     quantity: i32,
     reason: &'static str,
 ) -> Verdict<Vec<Moved>> {
-    let (product_id, cell_id) = (batch.product(row)?, batch.taking_cell(cell)?);
+    let (product_id, cell_id) = (batch.incoming(row)?, batch.taking_cell(cell)?);
     let lot_id = batch.own_lot(row)?;
     shelf
         .put(heading.warehouse_id, product_id, Taken { cell_id, lot_id, quantity })

@@ -74,15 +74,19 @@ pub async fn receive(
     if lines.is_empty() || lines.len() > MAX_LINES {
         return Err(Error::invalid("lines", format!("must be 1 to {MAX_LINES}")));
     }
-    let (cells, products) = resolve(tx, warehouse_id, lines).await?;
-    line_up(tx, &products).await?;
-    let lots = resolve_lots(tx, lines, &products).await?;
+    let (cells, goods) = resolve(tx, warehouse_id, lines).await?;
+    line_up(tx, &goods).await?;
+    let not_kept = products::not_kept(tx, &goods).await?;
+    if let Some((line, (refusal, why))) = goods.iter().zip(1..).find_map(|(id, line)| Some((line, not_kept.get(id)?))) {
+        return Err(Error::refused(*refusal, format!("line {line}: {why}")));
+    }
+    let lots = resolve_lots(tx, lines, &goods).await?;
     let quantity = lines.iter().map(|line| i64::from(line.quantity)).sum();
     let receipt = insert_receipt(tx, warehouse_id, number, lines.len(), quantity).await?;
     let came: Vec<_> = (0..lines.len())
         .map(|line| Moved {
             id: StockEntryId::new(),
-            product_id: products[line],
+            product_id: goods[line],
             lot_id: lots[line],
             from: Outside::Supplier.into(),
             to: cells[line].into(),
@@ -93,7 +97,7 @@ pub async fn receive(
         .collect();
     write(tx, EntryKind::Receipt, By { receipt: Some(receipt.id), ..By::default() }, &came).await?;
     audit::created(tx, Action::GoodsReceiptPosted, Object::of("goods_receipt", receipt.id), &receipt).await?;
-    Ok(Received { receipt, products })
+    Ok(Received { receipt, products: goods })
 }
 
 /// Writes the document down; its number is posted once.

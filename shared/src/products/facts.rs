@@ -100,7 +100,7 @@ impl Change {
     /// naming it as it is is no writing.
     pub(super) fn applied(&self, before: &Facts, owner: Owner) -> Result<Facts> {
         let pick = |field, new: &Edit<String>, before: Option<&String>, most| match new {
-            Edit::Set(new) => words(field, new, most).map(Some),
+            Edit::Set(new) => words(field, new, before, most).map(Some),
             Edit::Clear => Ok(None),
             Edit::Keep => Ok(before.cloned()),
         };
@@ -110,9 +110,14 @@ impl Change {
             }
             Edit::Set(_) | Edit::Clear | Edit::Keep => Ok(new.over(before)),
         };
+        // What a card says is shown as the product's: said again, it is nothing that people say.
+        let marking_required = match owner {
+            Owner::Card { needs_marking: true } => self.marking_required.filter(|required| !required),
+            Owner::Card { needs_marking: false } | Owner::People => self.marking_required,
+        };
         let after = Facts {
-            sku: self.sku.as_ref().map_or_else(|| Ok(before.sku.clone()), |new| words("sku", new, 200))?,
-            name: self.name.as_ref().map_or_else(|| Ok(before.name.clone()), |new| words("name", new, 500))?,
+            sku: words("sku", self.sku.as_ref().unwrap_or(&before.sku), Some(&before.sku), 200)?,
+            name: words("name", self.name.as_ref().unwrap_or(&before.name), Some(&before.name), 500)?,
             size: pick("size", &self.size, before.size.as_ref(), 100)?,
             vendor_code: pick("vendorCode", &self.vendor_code, before.vendor_code.as_ref(), 200)?,
             brand: pick("brand", &self.brand, before.brand.as_ref(), 200)?,
@@ -125,7 +130,7 @@ impl Change {
             min_stock: number("minStock", self.min_stock, before.min_stock, 0, 1_000_000)?,
             safety_stock: number("safetyStock", self.safety_stock, before.safety_stock, 0, 1_000_000)?,
             expiry_control: self.expiry_control.unwrap_or(before.expiry_control),
-            marking_required: self.marking_required.unwrap_or(before.marking_required),
+            marking_required: marking_required.unwrap_or(before.marking_required),
         };
         if let Owner::Card { needs_marking } = owner {
             kept(before, &after)?;
@@ -158,8 +163,12 @@ fn kept(before: &Facts, after: &Facts) -> Result<()> {
     }
 }
 
-fn words(field: &str, text: &str, most: usize) -> Result<String> {
+/// A text, without blanks around it. As it is it may stay, whatever Wildberries has put into it.
+fn words(field: &str, text: &str, before: Option<&String>, most: usize) -> Result<String> {
     let text = text.trim();
+    if let Some(before) = before.filter(|before| before.trim() == text && !text.is_empty()) {
+        return Ok(before.clone());
+    }
     if (1..=most).contains(&text.chars().count()) && !text.contains(char::is_control) {
         return Ok(text.to_owned());
     }
@@ -171,25 +180,27 @@ fn photos(urls: &[String]) -> Result<Vec<String>> {
         return Err(Error::invalid("photos", "must be at most 30"));
     }
     for (index, url) in urls.iter().enumerate() {
-        let is_address =
-            url.len() <= 2000 && Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
-        if !is_address {
-            return Err(Error::invalid(format!("photos.{index}"), "must be an http or https address"));
+        // Exports put them into one cell, divided by commas and blanks.
+        let is_one = !url.contains(char::is_whitespace) && !url.ends_with([',', ';']);
+        let is_address = Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
+        if url.len() > 2000 || !is_one || !is_address {
+            return Err(Error::invalid(format!("photos.{index}"), "must be an http or https address without blanks"));
         }
     }
     Ok(urls.to_vec())
 }
 
-/// Text as a scanner reads it. Fails where one is empty, too long, has blanks in it, or is named twice.
+/// Text as a scanner reads it. Fails where one is empty, too long, has blanks or dividers in it, or is named twice.
 pub(super) fn checked_barcodes(barcodes: &[String]) -> Result<()> {
     if barcodes.len() > 100 {
         return Err(Error::invalid("barcodes", "must be at most 100"));
     }
     for (index, barcode) in barcodes.iter().enumerate() {
         let is_one = (1..=128).contains(&barcode.chars().count())
-            && !barcode.contains(|letter: char| letter.is_control() || letter.is_whitespace());
+            && !barcode.contains(|letter: char| letter.is_control() || letter.is_whitespace() || ",;".contains(letter));
         if !is_one {
-            return Err(Error::invalid(format!("barcodes.{index}"), "must have 1 to 128 characters and no blanks"));
+            let why = "must have 1 to 128 characters, no blanks, commas or semicolons";
+            return Err(Error::invalid(format!("barcodes.{index}"), why));
         }
         if barcodes[..index].contains(barcode) {
             return Err(Error::invalid(format!("barcodes.{index}"), "is named twice"));
@@ -220,6 +231,11 @@ mod tests {
         let card = Owner::Card { needs_marking: true };
         let same = Change { sku: Some("MUG-1".to_owned()), min_stock: Edit::Set(3), ..Change::default() };
         assert_eq!(same.applied(&mug(), card).unwrap().min_stock, Some(3));
+        let shown = Change { marking_required: Some(true), ..Change::default() };
+        assert_eq!(shown.applied(&mug(), card).unwrap(), mug(), "the card says so, and not they");
+        let odd = Facts { name: " Кружка\u{1}".to_owned(), ..mug() };
+        let same = Change { name: Some("Кружка\u{1}".to_owned()), ..Change::default() };
+        assert_eq!(same.applied(&odd, card).unwrap(), odd);
         let changes = [
             Change { name: Some("Чашка".to_owned()), ..Change::default() },
             Change { brand: Edit::Set("Другой".to_owned()), ..Change::default() },
@@ -241,7 +257,15 @@ mod tests {
         assert_eq!(field(Change { weight_g: Edit::Set(0), ..Change::default() }), "weightG");
         let photos = Some(vec!["https://a.example/1.jpg".to_owned(), "javascript:alert(1)".to_owned()]);
         assert_eq!(field(Change { photos, ..Change::default() }), "photos.1");
-        for bad in [vec!["00 1".to_owned()], vec![String::new()], vec!["1".to_owned(), "1".to_owned()]] {
+        let photos = Some(vec!["https://a.example/1 2.jpg".to_owned()]);
+        assert_eq!(field(Change { photos, ..Change::default() }), "photos.0");
+        let bad = [
+            vec!["00 1".to_owned()],
+            vec!["1,2".to_owned()],
+            vec![String::new()],
+            vec!["1".to_owned(), "1".to_owned()],
+        ];
+        for bad in bad {
             assert!(checked_barcodes(&bad).is_err(), "{bad:?}");
         }
         assert!(checked_barcodes(&["0046".to_owned(), "46".to_owned()]).is_ok(), "leading zeros matter");

@@ -34,7 +34,8 @@ pub(super) async fn show_all(tx: &mut EnterpriseTx, ids: &[ProductId]) -> Result
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     Ok(sqlx::query_as!(
         Product,
-        r#"SELECT p.id, p.sku, p.name, p.size, p.vendor_code, p.brand, p.category_id, c.subject AS "subject?", p.account_id, p.nm_id, p.chrt_id,
+        r#"SELECT p.id, p.sku, p.name, p.size, p.vendor_code, p.brand, p.category_id,
+                  CASE WHEN p.category_id IS NOT NULL THEN category_path(p.category_id) END AS category, c.subject AS "subject?", p.account_id, p.nm_id, p.chrt_id,
                   ARRAY(SELECT b.barcode FROM barcodes AS b WHERE b.product_id = p.id ORDER BY b.barcode) AS "barcodes!",
                   c.photo_url AS "card_photo_url?", p.photos, p.length_mm, p.width_mm, p.height_mm, p.weight_g, p.min_stock, p.safety_stock,
                   p.expiry_control, p.marking_required OR coalesce(c.needs_marking, false) AS "marking_required!",
@@ -63,7 +64,8 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &ProductFilter, query: &PageQue
     let (name, id) = after.unzip();
     let rows = sqlx::query_as!(
         Product,
-        r#"SELECT p.id, p.sku, p.name, p.size, p.vendor_code, p.brand, p.category_id, c.subject AS "subject?", p.account_id, p.nm_id, p.chrt_id,
+        r#"SELECT p.id, p.sku, p.name, p.size, p.vendor_code, p.brand, p.category_id,
+                  CASE WHEN p.category_id IS NOT NULL THEN category_path(p.category_id) END AS category, c.subject AS "subject?", p.account_id, p.nm_id, p.chrt_id,
                   ARRAY(SELECT b.barcode FROM barcodes AS b WHERE b.product_id = p.id ORDER BY b.barcode) AS "barcodes!",
                   c.photo_url AS "card_photo_url?", p.photos, p.length_mm, p.width_mm, p.height_mm, p.weight_g, p.min_stock, p.safety_stock,
                   p.expiry_control, p.marking_required OR coalesce(c.needs_marking, false) AS "marking_required!",
@@ -108,6 +110,28 @@ pub async fn by_barcode(tx: &mut EnterpriseTx, barcode: &str) -> Result<ProductI
     find_barcode(tx, barcode)
         .await?
         .ok_or_else(|| Error::refused(Refusal::BarcodeUnknown, format!("no product has the barcode {barcode}")))
+}
+
+/// Those of these products that no cell keeps, each with the reason: bundles and what is archived. Whoever puts goods away
+/// asks this once it has lined up at them: then it stays so.
+pub(crate) async fn not_kept(
+    tx: &mut EnterpriseTx,
+    ids: &[ProductId],
+) -> Result<HashMap<ProductId, (Refusal, String)>> {
+    let rows = sqlx::query!(
+        "SELECT id, sku, is_bundle FROM products WHERE id = ANY($1) AND (is_bundle OR archived_at IS NOT NULL)",
+        &ids.iter().map(|id| id.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let why = |is_bundle: bool, sku: &str| {
+        if is_bundle {
+            (Refusal::ProductNotStored, format!("{sku} is a bundle: what it is made of is stored"))
+        } else {
+            (Refusal::ProductArchived, format!("{sku} is archived: restore it first"))
+        }
+    };
+    Ok(rows.into_iter().map(|row| (row.id, why(row.is_bundle, &row.sku))).collect())
 }
 
 async fn find_barcode(tx: &mut EnterpriseTx, barcode: &str) -> Result<Option<ProductId>> {

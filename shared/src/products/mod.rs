@@ -1,9 +1,9 @@
 //! Products: the smallest stocked units. A card of Wildberries groups its sizes, each of them a product with barcodes;
 //! beside them stand own items, and bundles of several stored products.
 //!
-//! `cards` keeps what Wildberries says, `own` what people say; neither writes what the other owns. `bundles` says what is made of others. `look` reads, `search`
-//! finds by words, `archive` takes out of the catalogue what nothing uses any more, `categories` is the tree that people sort
-//! them into, `imports` brings many of them out of a file.
+//! `cards` keeps what Wildberries says, `own` what people say; neither writes what the other owns. `bundles` says what is made of
+//! others. `look` reads, `search` finds by words, `archive` takes out of the catalogue what nothing uses any more (`uses`),
+//! `categories` is the tree that people sort them into, `imports` brings many of them out of a file.
 
 mod archive;
 mod bundles;
@@ -15,6 +15,7 @@ mod look;
 mod own;
 mod search;
 mod store;
+mod uses;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -29,8 +30,9 @@ pub use cards::{CardFacts, Recorded, SizeFacts, record_cards};
 pub use facts::{Change, Facts};
 pub use look::{by_barcode, by_barcodes, get, list, lookup};
 pub use own::{NewProduct, Part, change, create};
+pub use uses::{ProductUse, UseKind, uses};
 
-pub(crate) use look::show;
+pub(crate) use look::{not_kept, show};
 
 /// A product with its barcodes.
 #[derive(Clone, Debug, Serialize)]
@@ -50,6 +52,8 @@ pub struct Product {
     pub brand: Option<String>,
     /// Where people sorted it.
     pub category_id: Option<CategoryId>,
+    /// The category with the names above it, divided by ` / `: by it files name it.
+    pub category: Option<String>,
     /// What Wildberries calls its kind of goods.
     pub subject: Option<String>,
     /// Whose card it belongs to.

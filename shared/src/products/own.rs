@@ -9,7 +9,7 @@ use crate::{Error, Refusal, Result, inventory};
 
 use super::facts::{Change, Facts, Owner, checked_barcodes};
 use super::store::{self, Held};
-use super::{Product, archive, look};
+use super::{Product, look, uses};
 
 /// The largest bundle, in units: each of them is picked by a scan of its own.
 pub const MAX_UNITS: i64 = 1000;
@@ -55,11 +55,6 @@ pub async fn create(tx: &mut EnterpriseTx, new: &NewProduct) -> Result<Product> 
 /// Changes what people own of a product: everything of an own item, less of what belongs to a card.
 pub async fn change(tx: &mut EnterpriseTx, id: ProductId, change: &Change) -> Result<Product> {
     tx.require_everywhere(Permission::ManageProducts)?;
-    if let Some(parts) = &change.components {
-        // Nobody reserves for an order of it meanwhile.
-        let parts = parts.iter().map(|part| part.product_id);
-        inventory::line_up(tx, &parts.chain([id]).collect::<Vec<_>>()).await?;
-    }
     let held = hold(tx, id).await?;
     tx.expect(held.version)?;
     if held.is_archived {
@@ -75,6 +70,9 @@ pub async fn change(tx: &mut EnterpriseTx, id: ProductId, change: &Change) -> Re
         set_barcodes(tx, id, &held, barcodes).await?;
     }
     if let Some(parts) = &change.components {
+        // Nobody reserves for an order of it meanwhile. Behind the rows and not before them: so does the sync.
+        hold_parts(tx, parts).await?;
+        inventory::line_up(tx, &parts.iter().map(|part| part.product_id).chain([id]).collect::<Vec<_>>()).await?;
         make_bundle(tx, id, held.is_bundle, parts).await?;
     }
     let product = look::show(tx, id).await?;
@@ -126,19 +124,31 @@ async fn make_bundle(tx: &mut EnterpriseTx, id: ProductId, was_bundle: bool, par
         return Err(Error::invalid("components", format!("must be at most {MAX_UNITS} units together")));
     }
     if is_bundle && !was_bundle {
-        archive::refuse_kept(tx, id).await?;
+        uses::refuse_kept(tx, id).await?;
     }
     sqlx::query!("DELETE FROM bundle_components WHERE bundle_id = $1", id as _).execute(tx.conn()).await?;
     if is_bundle != was_bundle {
-        sqlx::query!("UPDATE products SET is_bundle = $2 WHERE id = $1", id as _, is_bundle).execute(tx.conn()).await?;
+        // Archived bundles use nothing, and can be brought back.
+        sqlx::query!("UPDATE products SET is_bundle = $2 WHERE id = $1", id as _, is_bundle)
+            .execute(tx.conn())
+            .await
+            .refused_on("bundle_components_component_fkey", Refusal::ProductInUse, || {
+            "it is still used: an archived bundle is made of it".to_owned()
+        })?;
     }
     insert_parts(tx, id, parts).await
+}
+
+/// Against being archived or becoming bundles themselves; the references hold them once more.
+async fn hold_parts(tx: &mut EnterpriseTx, parts: &[Part]) -> Result<()> {
+    let ids: Vec<_> = parts.iter().map(|part| part.product_id.0).collect();
+    sqlx::query!("SELECT id FROM products WHERE id = ANY($1) ORDER BY id FOR SHARE", &ids).fetch_all(tx.conn()).await?;
+    Ok(())
 }
 
 async fn insert_parts(tx: &mut EnterpriseTx, id: ProductId, parts: &[Part]) -> Result<()> {
     let enterprise_id = tx.enterprise_id();
     let ids: Vec<_> = parts.iter().map(|part| part.product_id.0).collect();
-    // Held against being archived or becoming a bundle; the references hold it once more.
     let there = sqlx::query!(
         r#"SELECT id, archived_at IS NULL AND NOT is_bundle AS "stored!" FROM products WHERE id = ANY($1) ORDER BY id FOR SHARE"#,
         &ids

@@ -38,7 +38,7 @@ pub async fn count(tx: &mut EnterpriseTx, id: ReceiptSheetId, lines: &[CountLine
     let mut batch = Batch::open(tx, &heading, Permission::ReceiveGoods, items, cells).await?;
     let judge = |(row, line): (usize, &CountLine)| -> Verdict<(ProductId, LotId, CellId)> {
         let cell_id = batch.taking_cell(&line.cell)?;
-        Ok((batch.product(row)?, batch.own_lot(row)?, cell_id))
+        Ok((batch.incoming(row)?, batch.own_lot(row)?, cell_id))
     };
     let verdicts = lines.iter().enumerate().map(judge).collect();
     let found: Vec<_> = settle(heading.mode, verdicts)?.into_iter().flatten().collect();

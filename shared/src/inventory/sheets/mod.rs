@@ -215,7 +215,7 @@ async fn expected_lots(tx: &mut EnterpriseTx, new: &NewSheet) -> Result<Vec<(Pro
     let heading = Heading { warehouse_id: new.warehouse_id, number: None, comment: None, mode: Mode::AllOrNothing };
     let items = new.lines.iter().map(|line| &line.item);
     let mut batch = Batch::open(tx, &heading, Permission::ReceiveGoods, items, std::iter::empty()).await?;
-    let judge = |row| -> Verdict<(ProductId, LotId)> { Ok((batch.product(row)?, batch.own_lot(row)?)) };
+    let judge = |row| -> Verdict<(ProductId, LotId)> { Ok((batch.incoming(row)?, batch.own_lot(row)?)) };
     let verdicts = (0..new.lines.len()).map(judge).collect();
     let found: Vec<_> = settle(heading.mode, verdicts)?.into_iter().flatten().collect();
     batch.make_lots(tx, found.iter().map(|(_, lot)| *lot)).await?;

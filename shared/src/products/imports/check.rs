@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use futures::TryStreamExt;
+
 use super::super::facts::{Facts, Owner, checked_barcodes};
 use super::super::look;
 use super::super::store::{self, Held as Product};
 use super::columns::{self, Said};
-use super::{ImportStatus, Progress, RowVerdict, by_sku, hold, paths};
+use super::{Counted, ImportStatus, Progress, RowVerdict, by_sku, hold, paths};
 use crate::Result;
 use crate::db::EnterpriseTx;
 use crate::ids::{ProductId, ProductImportId};
@@ -73,18 +75,19 @@ pub async fn check_page(tx: &mut EnterpriseTx, id: ProductImportId, seen: &mut O
     let categories = paths(tx).await?;
     if seen.is_none() {
         let mut read = Seen::default();
-        let rows = sqlx::query!(
+        // One by one: of a file that is almost done these are all rows, with everything that stands in them.
+        let mut rows = sqlx::query!(
             "SELECT number, cells FROM product_import_rows WHERE import_id = $1 AND number <= $2 AND verdict <> 'wrong' ORDER BY number",
             id as _,
             import.at_row
         )
-        .fetch_all(tx.conn())
-        .await?;
-        for row in rows {
+        .fetch(tx.conn());
+        while let Some(row) = rows.try_next().await? {
             if let Ok(said) = columns::said(&import.columns, &row.cells, &categories) {
                 drop(read.note(&said, row.number));
             }
         }
+        drop(rows);
         *seen = Some(read);
     }
     let rows = sqlx::query!(
@@ -119,7 +122,15 @@ pub async fn check_page(tx: &mut EnterpriseTx, id: ProductImportId, seen: &mut O
     )
     .execute(tx.conn())
     .await?;
-    import.page_done(tx, &numbers, PAGE, ImportStatus::Checked).await
+    let count = |verdict| i64::try_from(judged.iter().filter(|row| row.verdict == verdict).count()).unwrap_or(0);
+    let counted = Counted {
+        to_create: count(RowVerdict::Create),
+        to_change: count(RowVerdict::Change),
+        same: count(RowVerdict::Same),
+        wrong: count(RowVerdict::Wrong),
+        ..Counted::default()
+    };
+    import.page_done(tx, &numbers, PAGE, ImportStatus::Checked, counted).await
 }
 
 fn word(verdict: RowVerdict) -> &'static str {

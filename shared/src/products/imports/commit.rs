@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::store;
 use super::check::{Judged, judge};
 use super::columns;
-use super::{ImportStatus, Progress, RowVerdict, hold, paths};
+use super::{Counted, ImportStatus, Progress, RowVerdict, hold, paths};
 use crate::db::EnterpriseTx;
 use crate::ids::{ProductId, ProductImportId};
 use crate::versions::Version;
@@ -64,7 +64,10 @@ pub async fn commit_page(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<P
     }
     written.extend(write(tx, plan).await?);
     note(tx, id, &written).await?;
-    import.page_done(tx, &numbers, PAGE, ImportStatus::Committed).await
+    let skipped = i64::try_from(written.iter().filter(|row| row.outcome == "skipped").count()).unwrap_or(0);
+    let written = i64::try_from(written.len()).unwrap_or(0) - skipped;
+    let counted = Counted { written, skipped, ..Counted::default() };
+    import.page_done(tx, &numbers, PAGE, ImportStatus::Committed, counted).await
 }
 
 /// Why a row is not written any more, if so.

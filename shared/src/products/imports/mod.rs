@@ -3,24 +3,32 @@
 //!
 //! ```text
 //!  read ──▶ checking ──▶ checked ──▶ committing ──▶ committed ──▶ undoing ──▶ undone
-//!   ▲ columns are set ─────┘
+//!   ▲ columns are set ─────┘              └──────── stopped ──────────▲
 //! ```
 //!
 //! The three steps with -ing are jobs: they go page by page, each page with its mark in one transaction, so that a job that
 //! was cut off anywhere goes on behind its last page and does nothing twice. Rows name products by their SKU.
+//!
+//! A job may be cancelled or given up in the middle. Its session says then that it stopped and why, and every way is open
+//! again: a step that is asked for once more goes on behind its last page (a dry run from the start), the columns of a
+//! stopped dry run can be set, and what a stopped commit has written can be taken back.
 
 mod check;
 mod columns;
 mod commit;
+mod delimited;
 mod file;
 mod undo;
+mod weigh;
+mod workbook;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 use crate::access::Permission;
 use crate::audit::{self, Action, Object};
@@ -157,6 +165,8 @@ pub struct Import {
     pub kept: i64,
     /// The job of the last step.
     pub job_id: Option<JobId>,
+    /// Why the step that is under way does not go on: its job was cancelled or given up.
+    pub stopped: Option<String>,
     /// Who sent the file.
     pub actor: String,
     /// When.
@@ -263,9 +273,29 @@ pub struct Progress {
 const BATCH: usize = 1000;
 /// One file at a time in one process: so its memory is that of one file.
 static READING: Semaphore = Semaphore::const_new(1);
+/// Files that wait for it, and the one that is read: they are in memory already.
+static LINE: Semaphore = Semaphore::const_new(8);
+/// After which somebody who found the line full may try again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// The turn to read a file.
+#[derive(Debug)]
+pub struct Turn {
+    _reading: SemaphorePermit<'static>,
+    _line: SemaphorePermit<'static>,
+}
+
+/// Waits for the turn to read a file. It is taken before a transaction begins: who waits in line holds no connection.
+/// Fails with [`Error::Unavailable`] where the line is long already.
+pub async fn turn() -> Result<Turn> {
+    let full = |_| Error::Unavailable { what: "the reading of files", retry_after: Some(TRY_AGAIN), source: None };
+    let line = LINE.try_acquire().map_err(full)?;
+    let reading = READING.acquire().await.map_err(|error| Error::Inconsistent(error.to_string()))?;
+    Ok(Turn { _reading: reading, _line: line })
+}
 
 /// Reads a file into a new session. All of it is there, or nothing.
-pub async fn create(tx: &mut EnterpriseTx, file_name: &str, bytes: Vec<u8>) -> Result<Import> {
+pub async fn create(tx: &mut EnterpriseTx, _turn: Turn, file_name: &str, bytes: Vec<u8>) -> Result<Import> {
     tx.require_everywhere(Permission::ManageProducts)?;
     let file_name = file_name.trim();
     if !(1..=200).contains(&file_name.chars().count()) || file_name.contains(char::is_control) {
@@ -274,7 +304,6 @@ pub async fn create(tx: &mut EnterpriseTx, file_name: &str, bytes: Vec<u8>) -> R
     if bytes.len() > MOST_BYTES {
         return Err(Error::invalid("file", format!("has more than {MOST_BYTES} bytes")));
     }
-    let _turn = READING.acquire().await.map_err(|error| Error::Inconsistent(error.to_string()))?;
     let (id, format) = (ProductImportId::new(), file::format(&bytes));
     let (send, mut receive) = mpsc::channel::<Vec<file::Line>>(2);
     // A thread of its own: unpacking and reading compute.
@@ -297,7 +326,8 @@ pub async fn create(tx: &mut EnterpriseTx, file_name: &str, bytes: Vec<u8>) -> R
         insert_rows(tx, id, &batch).await?;
         rows += batch.len();
     }
-    reading.await.map_err(|error| Error::Inconsistent(format!("reading the file ended: {error}")))??;
+    // A file at which a parser panics is no table; the panic itself is in the log.
+    reading.await.map_err(|_| Error::invalid("file", "cannot be read"))??;
     let rows = i32::try_from(rows).map_err(|_| Error::invalid("file", "has too many rows"))?;
     sqlx::query!("UPDATE product_imports SET rows = $2 WHERE id = $1", id as _, rows).execute(tx.conn()).await?;
     let facts = json!({ "fileName": file_name, "format": format, "rows": rows });
@@ -356,26 +386,25 @@ pub async fn get(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<Import> {
 }
 
 async fn show(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<Import> {
-    sqlx::query_as!(
+    show_all(tx, &[id]).await?.pop().ok_or(Error::NotFound("import"))
+}
+
+/// These sessions, newest first.
+async fn show_all(tx: &mut EnterpriseTx, ids: &[ProductImportId]) -> Result<Vec<Import>> {
+    Ok(sqlx::query_as!(
         Import,
         r#"SELECT i.id, i.file_name, i.format AS "format: ImportFormat", i.status AS "status: ImportStatus", i.header, i.columns, i.rows, i.done,
-                  n.to_create AS "to_create!", n.to_change AS "to_change!", n.same AS "same!", n.wrong AS "wrong!", n.written AS "written!",
-                  n.skipped AS "skipped!", n.undone AS "undone!", n.kept AS "kept!", i.job_id, i.actor, i.created_at, i.version
-           FROM product_imports AS i
-           CROSS JOIN LATERAL (
-               SELECT count(*) FILTER (WHERE verdict = 'create') AS to_create, count(*) FILTER (WHERE verdict = 'change') AS to_change,
-                      count(*) FILTER (WHERE verdict = 'same') AS same, count(*) FILTER (WHERE verdict = 'wrong') AS wrong,
-                      count(*) FILTER (WHERE outcome IN ('created', 'changed')) AS written,
-                      count(*) FILTER (WHERE outcome = 'skipped') AS skipped,
-                      count(*) FILTER (WHERE undo = 'undone') AS undone, count(*) FILTER (WHERE undo = 'kept') AS kept
-               FROM product_import_rows AS r WHERE r.import_id = i.id
-           ) AS n
-           WHERE i.id = $1"#,
-        id as _
+                  i.to_create, i.to_change, i.same, i.wrong, i.written, i.skipped, i.undone, i.kept, i.job_id,
+                  CASE WHEN i.status NOT IN ('checking', 'committing', 'undoing') OR j.state IN ('queued', 'sent', 'running') THEN NULL
+                       WHEN j.state = 'cancelled' THEN 'its job was cancelled'
+                       ELSE concat_ws(': ', 'its job was given up', j.last_error) END AS stopped,
+                  i.actor, i.created_at, i.version
+           FROM product_imports AS i LEFT JOIN jobs AS j ON j.id = i.job_id AND j.enterprise_id = i.enterprise_id
+           WHERE i.id = ANY($1) ORDER BY i.id DESC"#,
+        &ids.iter().map(|id| id.0).collect::<Vec<_>>(),
     )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(Error::NotFound("import"))
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// Sessions, newest first.
@@ -383,18 +412,14 @@ pub async fn list(tx: &mut EnterpriseTx, query: &PageQuery) -> Result<Page<Impor
     tx.require(Permission::ManageProducts)?;
     let after: Option<ProductImportId> = query.key()?;
     let ids = sqlx::query_scalar!(
-        "SELECT id FROM product_imports WHERE $1::uuid IS NULL OR id < $1 ORDER BY id DESC LIMIT $2",
+        r#"SELECT id AS "id: ProductImportId" FROM product_imports WHERE $1::uuid IS NULL OR id < $1 ORDER BY id DESC LIMIT $2"#,
         after as _,
         query.limit + 1
     )
     .fetch_all(tx.conn())
     .await?;
     let page = query.page(ids, |id| *id);
-    let mut items = Vec::with_capacity(page.items.len());
-    for id in page.items {
-        items.push(show(tx, id).await?);
-    }
-    Ok(Page { items, next: page.next })
+    Ok(Page { items: show_all(tx, &page.items).await?, next: page.next })
 }
 
 /// The rows of a session as they stand in the file; only those with this verdict, if one is named.
@@ -431,21 +456,17 @@ async fn exists(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<()> {
         .ok_or(Error::NotFound("import"))
 }
 
-/// Says what the columns mean. Verdicts that were given by other meanings are gone.
+/// Says what the columns mean. Verdicts that were given by other meanings are gone, and so is a dry run that stopped.
 pub async fn set_columns(tx: &mut EnterpriseTx, id: ProductImportId, columns: &[Column]) -> Result<Import> {
     tx.require_everywhere(Permission::ManageProducts)?;
     let held = hold(tx, id).await?;
     tx.expect(held.version)?;
-    held.refuse_unless(&[ImportStatus::Read, ImportStatus::Checked])?;
+    held.refuse_unless(&[ImportStatus::Read, ImportStatus::Checked], &[ImportStatus::Checking])?;
     columns::checked(columns, held.columns.len())?;
     let codes = |columns: &[Column]| columns.iter().map(|column| column.code().to_owned()).collect::<Vec<_>>();
-    sqlx::query!(
-        "UPDATE product_imports SET columns = $2, status = 'read', done = 0, at_row = 0 WHERE id = $1",
-        id as _,
-        &codes(columns)
-    )
-    .execute(tx.conn())
-    .await?;
+    sqlx::query!("UPDATE product_imports SET columns = $2, status = 'read' WHERE id = $1", id as _, &codes(columns))
+        .execute(tx.conn())
+        .await?;
     forget_verdicts(tx, id).await?;
     let (before, after) = (json!({ "columns": held.columns }), json!({ "columns": columns }));
     let object = Object::of("product_import", id);
@@ -458,26 +479,27 @@ pub async fn set_columns(tx: &mut EnterpriseTx, id: ProductImportId, columns: &[
     show(tx, id).await
 }
 
-/// Promises the dry run.
+/// Promises the dry run; one that stopped begins again.
 pub async fn check(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<Import> {
     tx.require_everywhere(Permission::ManageProducts)?;
     let held = hold(tx, id).await?;
     tx.expect(held.version)?;
-    held.refuse_unless(&[ImportStatus::Read, ImportStatus::Checked])?;
+    held.refuse_unless(&[ImportStatus::Read, ImportStatus::Checked], &[ImportStatus::Checking])?;
     columns::checked(&held.columns, held.columns.len())?;
     forget_verdicts(tx, id).await?;
     let job = tx.enqueue(&CheckImport { import_id: id }).await?.job_id;
-    begin(tx, id, ImportStatus::Checking, job).await?;
+    held.begin(tx, ImportStatus::Checking, job).await?;
     audit::noted(tx, Action::ProductImportChecked, Object::of("product_import", id), &json!({ "jobId": job })).await?;
     show(tx, id).await
 }
 
-/// Promises that what is right is written. Rows that are wrong are left out if that is said, else they refuse the whole.
+/// Promises that what is right is written; where that stopped, the rest of it. Rows that are wrong are left out if that is
+/// said, else they refuse the whole.
 pub async fn commit(tx: &mut EnterpriseTx, id: ProductImportId, without_wrong: bool) -> Result<Import> {
     tx.require_everywhere(Permission::ManageProducts)?;
     let held = hold(tx, id).await?;
     tx.expect(held.version)?;
-    held.refuse_unless(&[ImportStatus::Checked])?;
+    held.refuse_unless(&[ImportStatus::Checked], &[ImportStatus::Committing])?;
     let counted = show(tx, id).await?;
     if counted.wrong > 0 && !without_wrong {
         return Err(Error::refused(
@@ -486,37 +508,33 @@ pub async fn commit(tx: &mut EnterpriseTx, id: ProductImportId, without_wrong: b
         ));
     }
     let job = tx.enqueue(&CommitImport { import_id: id }).await?.job_id;
-    begin(tx, id, ImportStatus::Committing, job).await?;
+    held.begin(tx, ImportStatus::Committing, job).await?;
     let facts = json!({ "toCreate": counted.to_create, "toChange": counted.to_change, "jobId": job });
     audit::noted(tx, Action::ProductImportCommitted, Object::of("product_import", id), &facts).await?;
     show(tx, id).await
 }
 
-/// Promises that what was written is taken back, as far as nobody touched it since.
+/// Promises that what was written is taken back, as far as nobody touched it since; also of a commit or an undoing that
+/// stopped.
 pub async fn undo(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<Import> {
     tx.require_everywhere(Permission::ManageProducts)?;
     let held = hold(tx, id).await?;
     tx.expect(held.version)?;
-    held.refuse_unless(&[ImportStatus::Committed])?;
+    held.refuse_unless(&[ImportStatus::Committed], &[ImportStatus::Committing, ImportStatus::Undoing])?;
     let job = tx.enqueue(&UndoImport { import_id: id }).await?.job_id;
-    begin(tx, id, ImportStatus::Undoing, job).await?;
+    held.begin(tx, ImportStatus::Undoing, job).await?;
     audit::noted(tx, Action::ProductImportUndone, Object::of("product_import", id), &json!({ "jobId": job })).await?;
     show(tx, id).await
 }
 
-async fn begin(tx: &mut EnterpriseTx, id: ProductImportId, status: ImportStatus, job: JobId) -> Result<()> {
+/// Back to before the dry run.
+async fn forget_verdicts(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<()> {
     sqlx::query!(
-        "UPDATE product_imports SET status = $2, job_id = $3, done = 0, at_row = 0 WHERE id = $1",
-        id as _,
-        status as ImportStatus,
-        job as _,
+        "UPDATE product_imports SET done = 0, at_row = 0, to_create = 0, to_change = 0, same = 0, wrong = 0 WHERE id = $1",
+        id as _
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
-}
-
-async fn forget_verdicts(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<()> {
     sqlx::query!(
         "UPDATE product_import_rows SET verdict = NULL, reason = NULL, product_id = NULL, seen_version = NULL
          WHERE import_id = $1 AND verdict IS NOT NULL",
@@ -531,6 +549,8 @@ async fn forget_verdicts(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<(
 struct Held {
     id: ProductImportId,
     status: ImportStatus,
+    /// Whether its step is under way and its job is not any more.
+    is_stopped: bool,
     columns: Vec<Column>,
     rows: i32,
     at_row: i32,
@@ -538,17 +558,46 @@ struct Held {
     version: Version,
 }
 
+/// What a page adds to the numbers that a session shows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    to_create: i64,
+    to_change: i64,
+    same: i64,
+    wrong: i64,
+    written: i64,
+    skipped: i64,
+    undone: i64,
+    kept: i64,
+}
+
 impl Held {
-    fn refuse_unless(&self, statuses: &[ImportStatus]) -> Result<()> {
-        if statuses.contains(&self.status) {
+    /// Fails unless the session rests at one of these, or stopped at one of those.
+    fn refuse_unless(&self, at: &[ImportStatus], stopped: &[ImportStatus]) -> Result<()> {
+        if at.contains(&self.status) || (self.is_stopped && stopped.contains(&self.status)) {
             return Ok(());
         }
         let word = |status: &ImportStatus| format!("{status:?}").to_lowercase();
         Err(Error::Refused {
             refusal: Refusal::ImportTransition,
             detail: format!("the import is {}", word(&self.status)),
-            allowed: statuses.iter().map(word).collect(),
+            allowed: at.iter().map(word).collect(),
         })
+    }
+
+    /// Begins a step, or goes on with the one that stopped.
+    async fn begin(&self, tx: &mut EnterpriseTx, status: ImportStatus, job: JobId) -> Result<()> {
+        sqlx::query!(
+            "UPDATE product_imports
+             SET status = $2, job_id = $3, done = CASE WHEN status = $2 THEN done ELSE 0 END, at_row = CASE WHEN status = $2 THEN at_row ELSE 0 END
+             WHERE id = $1",
+            self.id as _,
+            status as ImportStatus,
+            job as _,
+        )
+        .execute(tx.conn())
+        .await?;
+        Ok(())
     }
 
     /// Notes a page, in its transaction; the last one ends the step.
@@ -558,15 +607,27 @@ impl Held {
         rows: &[i32],
         size: usize,
         ended: ImportStatus,
+        counted: Counted,
     ) -> Result<Progress> {
         let is_last = rows.len() < size;
         let done = self.done + i32::try_from(rows.len()).map_err(|error| Error::Inconsistent(error.to_string()))?;
         sqlx::query!(
-            "UPDATE product_imports SET at_row = $2, done = $3, status = $4 WHERE id = $1",
+            "UPDATE product_imports
+             SET at_row = $2, done = $3, status = $4, to_create = to_create + $5, to_change = to_change + $6, same = same + $7,
+                 wrong = wrong + $8, written = written + $9, skipped = skipped + $10, undone = undone + $11, kept = kept + $12
+             WHERE id = $1",
             self.id as _,
             rows.last().copied().unwrap_or(self.at_row),
             done,
             (if is_last { ended } else { self.status }) as ImportStatus,
+            counted.to_create,
+            counted.to_change,
+            counted.same,
+            counted.wrong,
+            counted.written,
+            counted.skipped,
+            counted.undone,
+            counted.kept,
         )
         .execute(tx.conn())
         .await?;
@@ -576,16 +637,18 @@ impl Held {
 
 async fn hold(tx: &mut EnterpriseTx, id: ProductImportId) -> Result<Held> {
     let row = sqlx::query!(
-        r#"SELECT status AS "status: ImportStatus", columns, rows, at_row, done, version FROM product_imports
-           WHERE id = $1 FOR NO KEY UPDATE"#,
+        r#"SELECT status AS "status: ImportStatus", columns, rows, at_row, done, version,
+                  status IN ('checking', 'committing', 'undoing') AND NOT EXISTS (
+                      SELECT FROM jobs AS j WHERE j.id = job_id AND j.state IN ('queued', 'sent', 'running')) AS "is_stopped!"
+           FROM product_imports WHERE id = $1 FOR NO KEY UPDATE"#,
         id as _
     )
     .fetch_optional(tx.conn())
     .await?
     .ok_or(Error::NotFound("import"))?;
     let columns = Columns::from(row.columns).0;
-    let (status, rows, at_row, done, version) = (row.status, row.rows, row.at_row, row.done, row.version);
-    Ok(Held { id, status, columns, rows, at_row, done, version })
+    let (status, is_stopped, rows, at_row) = (row.status, row.is_stopped, row.rows, row.at_row);
+    Ok(Held { id, status, is_stopped, columns, rows, at_row, done: row.done, version: row.version })
 }
 
 /// The categories by the names that lead to them.

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use it::TestApp;
+use it::people::enterprise_of;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use reqwest::Method;
@@ -220,6 +221,62 @@ async fn what_was_exported_is_imported_as_it_was() -> Result<()> {
         }
         step(&app, &other, &id, "undo", json!({})).await?;
         assert!(other.all("/products").await?.is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_export_with_every_column_filled_comes_back_unchanged() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let client = &shop.client;
+    let dishes = client.post("/categories", json!({ "name": "=Посуда" })).await?;
+    let mugs = client.post("/categories", json!({ "name": "Кружки, чашки", "parentId": dishes["id"] })).await?;
+    let photos: Vec<_> =
+        (0..30).map(|number| format!("https://a.example/{}{number}.jpg?a=1,2", "x".repeat(150))).collect();
+    let barcodes: Vec<_> = (0..100).map(|number| format!("{:0>60}", 46_000_000 + number)).collect();
+    let said = json!({
+        "categoryId": mugs["id"], "photos": photos, "lengthMm": 120, "widthMm": 90, "heightMm": 100, "weightG": 320,
+        "minStock": 0, "safetyStock": 2, "expiryControl": true, "markingRequired": true,
+    });
+    let mut own = said.clone();
+    let more = json!({ "sku": "+1", "name": "-Кружка; «синяя», \"в горошек\"", "size": "350 мл", "vendorCode": "@MUG", "brand": "'=Гжель", "barcodes": barcodes });
+    own.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let made = client.post("/products", own).await?;
+    let (first, second) = (text(&shop.products[0], "id")?, text(&shop.products[1], "id")?);
+    client.patch(&format!("/products/{first}"), said).await?;
+    // What a card demands is shown as the product's; and Wildberries keeps whatever a seller typed.
+    sqlx::query("UPDATE cards SET needs_marking = true WHERE nm_id = $1")
+        .bind(shop.products[1]["nmId"].as_i64())
+        .execute(&mut app.admin().await?)
+        .await?;
+    sqlx::query("UPDATE products SET name = ' Кружка ' || chr(10) || 'белая ' WHERE id = $1::uuid")
+        .bind(&second)
+        .execute(&mut app.admin_in(&enterprise_of(client).await?).await?)
+        .await?;
+    assert_eq!(client.get(&format!("/products/{second}")).await?["markingRequired"], true);
+    let before = client.all("/products").await?;
+    for field in
+        ["category", "size", "vendorCode", "brand", "photos", "lengthMm", "minStock", "safetyStock", "barcodes"]
+    {
+        assert!(before.iter().any(|product| product["id"] == made["id"] && !product[field].is_null()), "{field}");
+    }
+    for format in ["csv", "xlsx"] {
+        let (_, file) = client.download(&format!("/products/export?format={format}")).await?;
+        let id = send(client, file).await?;
+        let read = client.get(&format!("/product-imports/{id}")).await?;
+        for column in shared::products::imports::Column::ALL.iter().filter(|column| column.code() != "ignored") {
+            assert!(read["columns"].as_array().unwrap().contains(&json!(column.code())), "{}", column.code());
+        }
+        let checked = step(&app, client, &id, "check", json!({})).await?;
+        assert_eq!(
+            (&checked["same"], &checked["wrong"]),
+            (&json!(before.len()), &json!(0)),
+            "{format}: {:?}",
+            rows(client, &id, "reason").await?
+        );
+        step(&app, client, &id, "commit", json!({})).await?;
+        assert_eq!(client.all("/products").await?, before, "{format}");
     }
     Ok(())
 }

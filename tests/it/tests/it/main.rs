@@ -16,6 +16,8 @@ mod engine;
 mod enterprises;
 mod exports;
 mod idempotency;
+mod import_files;
+mod import_stops;
 mod imports;
 mod jobs;
 mod keys;

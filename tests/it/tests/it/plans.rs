@@ -124,3 +124,48 @@ async fn sums_of_a_place_are_read_from_an_index_alone_and_pages_stop_early() -> 
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn what_uses_a_product_is_found_by_the_product() -> Result<()> {
+    let app = TestApp::start().await?;
+    filled(&app).await?;
+    let mut admin = app.admin().await?;
+    let lines = "md5('r' || n % 500)::uuid, md5('o' || n)::uuid, md5('p' || n % 400)::uuid, md5('c1')::uuid";
+    run(
+        &mut admin,
+        &format!(
+            "SET session_replication_role = replica;
+             INSERT INTO pick_lines (enterprise_id, id, request_id, order_id, product_id, cell_id, position)
+             SELECT '{ENTERPRISE}', gen_random_uuid(), {lines}, n FROM generate_series(1, 20000) AS n;
+             INSERT INTO move_lines (enterprise_id, id, request_id, order_id, product_id, from_cell_id, to_cell_id, quantity)
+             SELECT '{ENTERPRISE}', gen_random_uuid(), {lines}, md5('c2')::uuid, 1 FROM generate_series(1, 20000) AS n;
+             INSERT INTO reservations (enterprise_id, id, product_id, lot_id, cell_id, order_id, quantity, status, created_at)
+             SELECT '{ENTERPRISE}', gen_random_uuid(), md5('p' || n % 400)::uuid, md5('p' || n % 400)::uuid, md5('c1')::uuid, md5('o' || n)::uuid, 1,
+                    'active', now() FROM generate_series(1, 20000) AS n;"
+        ),
+    )
+    .await?;
+    for table in ["pick_lines", "move_lines", "reservations"] {
+        run(&mut admin, &format!("VACUUM ANALYZE {table}")).await?;
+    }
+    let mut api = app.as_role(Role::Api).await?;
+    run(&mut api, &format!("SET app.enterprise_id = '{ENTERPRISE}'")).await?;
+    for (index, query) in [
+        (
+            "pick_lines_product_idx",
+            "SELECT request_id FROM pick_lines WHERE product_id = ANY(ARRAY[md5('p150')::uuid])",
+        ),
+        (
+            "move_lines_product_idx",
+            "SELECT request_id FROM move_lines WHERE product_id = ANY(ARRAY[md5('p150')::uuid])",
+        ),
+        (
+            "reservations_active_product_idx",
+            "SELECT quantity FROM reservations WHERE product_id = ANY(ARRAY[md5('p150')::uuid]) AND status = 'active'",
+        ),
+    ] {
+        let plan = plan(&mut api, query).await?;
+        assert!(plan.contains(index) && !plan.contains("Seq Scan"), "{query}\n{plan}");
+    }
+    Ok(())
+}

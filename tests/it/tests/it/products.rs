@@ -1,6 +1,7 @@
 //! Own items beside Wildberries' cards: who owns what, what still uses a product, and that a barcode names one.
 
 use anyhow::Result;
+use it::people::enterprise_of;
 use it::{Reach, Shop, TestApp};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -134,10 +135,132 @@ async fn what_is_used_is_not_archived_and_everything_that_uses_it_is_named() -> 
     make(&shop.client, "SET-1", json!({ "components": part })).await?;
     let path = format!("/products/{}/archive", text(&shop.products[0], "id")?);
     let words = shop.client.refused(&path, json!({}), "product_in_use").await?;
-    for use_ in ["stock: 2 in cell A-01 of warehouse Склад", "reservations: 1", "request ", "bundle SET-1"] {
+    for use_ in
+        ["stock: 2 in cell A-01 of warehouse Склад", "reservations: 1 in cell A-01", "requests: ", "bundles: SET-1"]
+    {
         assert!(words.contains(use_), "{use_}: {words}");
     }
-    assert!(words.contains(&format!("order {number} (picking)")), "{words}");
+    assert!(words.contains(&format!("orders: {number} (picking)")), "{words}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn uses_are_listed_by_kind_and_only_of_the_warehouses_in_reach() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let path = format!("/products/{}/uses", text(&shop.products[0], "id")?);
+    assert_eq!(shop.client.get(&path).await?["items"], json!([]));
+    let part = json!([{ "productId": shop.products[0]["id"], "quantity": 2 }]);
+    make(&shop.client, "SET-1", json!({ "components": part })).await?;
+    let second = shop.second_warehouse().await?;
+    for cell in 1..=4 {
+        shop.receive(0, cell, 2).await?;
+        second.receive(0, cell, 1).await?;
+    }
+    let uses = shop.client.get(&path).await?["items"].clone();
+    let stock = &uses[0];
+    assert_eq!((&stock["kind"], &stock["count"], &stock["more"]), (&json!("stock"), &json!(12), &json!(3)));
+    assert_eq!(stock["examples"].as_array().map(Vec::len), Some(5));
+    assert_eq!(uses[1], json!({ "kind": "bundles", "count": 1, "examples": ["SET-1"], "more": 0 }));
+    let warehouses = [second.warehouse.as_str()];
+    let clerk = app.person(&shop.client, "storekeeper", Reach::Warehouses(&warehouses)).await?.client;
+    let theirs = clerk.get(&path).await?["items"].clone();
+    assert_eq!((&theirs[0]["count"], &theirs[0]["more"], theirs.as_array().unwrap().len()), (&json!(4), &json!(0), 2));
+    let none = shop.client.outcome(Method::GET, &format!("/products/{}/uses", shop.warehouse), None).await?;
+    assert_eq!(none, (404, "not_found".to_owned()));
+    Ok(())
+}
+
+/// Waits until somebody stands behind somebody else in a line, or the question is answered already.
+async fn until_somebody_waits<T>(app: &TestApp, asked: &tokio::task::JoinHandle<T>) -> Result<()> {
+    const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while !asked.is_finished() && app.count(WAITING).await? == 0 {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn goods_that_come_while_a_product_is_archived_are_seen_by_one_side_or_the_other() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let own = make(&shop.client, "OWN", json!({ "barcodes": ["100"] })).await?;
+    let (id, warehouse) = (text(&own, "id")?, shop.warehouse.clone());
+    let actor =
+        shared::access::Actor::job(shared::ids::EnterpriseId(enterprise_of(&shop.client).await?.parse()?), "a.test");
+    let lines =
+        [shared::inventory::ReceiptLine { barcode: "100".to_owned(), cell: "A-01".to_owned(), quantity: 1, lot: None }];
+    let receipt = json!({ "warehouseId": warehouse, "number": "П-2", "lines": [{ "barcode": "100", "cell": "A-01", "quantity": 1 }] });
+    let ask = |path: String, body: Value| {
+        let client = shop.client.clone();
+        tokio::spawn(async move { client.outcome(Method::POST, &path, Some(body)).await })
+    };
+
+    // Archived, and not yet known to be so: who brings goods waits, and then knows.
+    let mut tx = app.ctx.db.begin(&actor).await?;
+    shared::products::archive(&mut tx, shared::ids::ProductId(id.parse()?)).await?;
+    let receiving = ask("/inventory/receipts".to_owned(), receipt);
+    until_somebody_waits(&app, &receiving).await?;
+    tx.commit().await?;
+    assert_eq!(receiving.await??, conflict("product_archived"));
+    shop.client.post(&format!("/products/{id}/restore"), json!({})).await?;
+
+    // And the other way round.
+    let mut tx = app.ctx.db.begin(&actor).await?;
+    shared::inventory::receive(&mut tx, shared::ids::WarehouseId(warehouse.parse()?), "П-1", &lines).await?;
+    let archiving = ask(format!("/products/{id}/archive"), json!({}));
+    until_somebody_waits(&app, &archiving).await?;
+    tx.commit().await?;
+    assert_eq!(archiving.await??, conflict("product_in_use"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_cell_takes_a_bundle_or_what_is_archived() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let cup = make(&shop.client, "CUP", json!({})).await?;
+    let part = json!([{ "productId": cup["id"], "quantity": 1 }]);
+    let set = make(&shop.client, "SET", json!({ "components": part, "barcodes": ["200"] })).await?;
+    let gone = make(&shop.client, "GONE", json!({})).await?;
+    shop.client.post(&format!("/products/{}/archive", text(&gone, "id")?), json!({})).await?;
+    let by_barcode = json!([{ "barcode": "200", "cell": "A-01", "quantity": 1 }]);
+    let receipt = json!({ "warehouseId": shop.warehouse, "number": "П-1", "lines": by_barcode });
+    let words = shop.client.refused("/inventory/receipts", receipt, "product_not_stored").await?;
+    assert!(words.contains("line 1: SET is a bundle"), "{words}");
+    for (product, code) in [(&set, "product_not_stored"), (&gone, "product_archived")] {
+        let line =
+            |change: i64| json!({ "productId": product["id"], "cell": "A-01", "change": change, "reason": "found" });
+        let found = json!({ "warehouseId": shop.warehouse, "lines": [line(1)] });
+        let outcome = refused(&shop.client, Method::POST, "/inventory/adjustments", found).await?;
+        assert_eq!(outcome, conflict(code));
+        // What is not there cannot be missing, either.
+        let missing = json!({ "warehouseId": shop.warehouse, "lines": [line(-1)] });
+        let outcome = refused(&shop.client, Method::POST, "/inventory/adjustments", missing).await?;
+        assert_eq!(outcome, conflict("not_enough_stock"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_an_archived_bundle_is_made_of_is_told_in_words() -> Result<()> {
+    let app = TestApp::start().await?;
+    let client = app.enterprise("Ромашка").await?;
+    let (cup, spoon) = (make(&client, "CUP", json!({})).await?, make(&client, "SPOON", json!({})).await?);
+    let of = |product: &Value| json!({ "components": [{ "productId": product["id"], "quantity": 1 }] });
+    let path = |product: &Value| format!("/products/{}", product["id"].as_str().unwrap());
+    let set = make(&client, "SET", of(&cup)).await?;
+    client.post(&format!("{}/archive", path(&set)), json!({})).await?;
+    // It cannot become a bundle, or the archived one could not be brought back.
+    assert_eq!(refused(&client, Method::PATCH, &path(&cup), of(&spoon)).await?, conflict("product_in_use"));
+    client.post(&format!("{}/archive", path(&cup)), json!({})).await?;
+    let words = client.refused(&format!("{}/restore", path(&set)), json!({}), "component_not_stored").await?;
+    assert!(words.contains("restore CUP first"), "{words}");
+    for product in [&cup, &set] {
+        client.post(&format!("{}/restore", path(product)), json!({})).await?;
+    }
+    assert_eq!(client.get(&path(&set)).await?["components"][0]["sku"], "CUP");
     Ok(())
 }
 
