@@ -5,12 +5,11 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::line_up;
-use crate::Result;
 use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
 use crate::ids::{CellId, LotId, ProductId, WarehouseId};
 use crate::page::{Page, PageQuery};
+use crate::{Result, enterprises};
 
 /// What one line of the answer is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +51,7 @@ pub struct Balance {
     pub reserved: i64,
     /// Of these, kept from everybody.
     pub on_hold: i64,
-    /// Of these, free for orders: what lies where orders are served from and is kept for none.
+    /// Of these, free for orders: what lies where orders are served from, may still be sold and is kept for none.
     pub available: i64,
 }
 
@@ -74,29 +73,18 @@ pub async fn balances(
     filter: &BalanceFilter,
     query: &PageQuery,
 ) -> Result<Page<Balance>> {
-    let bounds = tx.bounds(Permission::ReadStock)?;
+    let (bounds, today) = (tx.bounds(Permission::ReadStock)?, enterprises::today(tx).await?);
     let (one, other, third) = query.key::<Key>()?.unwrap_or_default();
     let mut sql = QueryBuilder::<Postgres>::new("SELECT ");
-    sql.push(match by {
-        Grouping::Lot => ONE,
-        Grouping::Cell => "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, ",
-        Grouping::Warehouse => "NULL::uuid AS cell_id, NULL::text AS cell, c.warehouse_id, b.product_id, ",
-        Grouping::Product => "NULL::uuid AS cell_id, NULL::text AS cell, NULL::uuid AS warehouse_id, b.product_id, ",
-    });
     match by {
-        Grouping::Lot => {
-            sql.push(" FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id");
-        }
-        Grouping::Cell | Grouping::Warehouse | Grouping::Product => {
-            sql.push(
-                "NULL::uuid AS lot_id, NULL::text AS lot, NULL::date AS expires_on, sum(b.on_hand)::bigint AS on_hand,
-                 sum(b.reserved)::bigint AS reserved, sum(b.on_hold)::bigint AS on_hold,
-                 coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(c)), 0)::bigint AS available
-                 FROM balances AS b JOIN cells AS c ON c.id = b.cell_id",
-            );
+        Grouping::Lot => one_lot(&mut sql, today),
+        Grouping::Cell => summed(&mut sql, "b.cell_id, c.code AS cell, c.warehouse_id", today),
+        Grouping::Warehouse => summed(&mut sql, "NULL::uuid AS cell_id, NULL::text AS cell, c.warehouse_id", today),
+        Grouping::Product => {
+            summed(&mut sql, "NULL::uuid AS cell_id, NULL::text AS cell, NULL::uuid AS warehouse_id", today);
         }
     }
-    sql.push(" WHERE b.on_hand > 0");
+    sql.push(FROM_BALANCES).push(" WHERE b.on_hand > 0");
     narrow(&mut sql, filter, &bounds);
     by.order(&mut sql, (one, other, third));
     sql.push(" LIMIT ").push_bind(query.limit + 1);
@@ -104,11 +92,27 @@ pub async fn balances(
     Ok(query.page(rows, |row| by.key(row.cell_id, row.warehouse_id, row.product_id, row.lot_id)))
 }
 
-/// One lot of a product in a cell, with its cell `c` and its lot `l`.
-pub(super) const ONE: &str =
-    "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.lot_id, l.code AS lot, l.expires_on,
-    b.on_hand::bigint AS on_hand, b.reserved::bigint AS reserved, b.on_hold::bigint AS on_hold,
-    CASE WHEN serves_orders(c) THEN free_units(b) ELSE 0 END::bigint AS available";
+/// The balances `b`, each with its cell `c` and its lot `l`.
+pub(super) const FROM_BALANCES: &str =
+    " FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id";
+
+/// Adds the columns of one lot of a product in a cell.
+pub(super) fn one_lot(sql: &mut QueryBuilder<Postgres>, today: NaiveDate) {
+    sql.push(
+        "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.lot_id, l.code AS lot, l.expires_on,
+         b.on_hand::bigint AS on_hand, b.reserved::bigint AS reserved, b.on_hold::bigint AS on_hold, units_for_orders(b, c, l, ",
+    );
+    sql.push_bind(today).push(")::bigint AS available");
+}
+
+/// Adds the same columns of several lots together, which lie there.
+fn summed(sql: &mut QueryBuilder<Postgres>, there: &str, today: NaiveDate) {
+    sql.push(there).push(
+        ", b.product_id, NULL::uuid AS lot_id, NULL::text AS lot, NULL::date AS expires_on, sum(b.on_hand)::bigint AS on_hand,
+         sum(b.reserved)::bigint AS reserved, sum(b.on_hold)::bigint AS on_hold, sum(units_for_orders(b, c, l, ",
+    );
+    sql.push_bind(today).push("))::bigint AS available");
+}
 
 /// The place of a row in the order of its answer.
 pub(super) type Key = (Uuid, Uuid, Uuid);
@@ -180,16 +184,14 @@ pub(super) fn narrow(sql: &mut QueryBuilder<Postgres>, filter: &BalanceFilter, b
     }
 }
 
-/// Waits for our turn at whatever lies in these cells, before the cells are held: whoever writes to the ledger lines up first.
-pub(crate) async fn line_up_at(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
-    let products = sqlx::query_scalar!(
-        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > 0",
+/// What lies in these cells, by id.
+pub(crate) async fn products_in(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > 0 ORDER BY product_id",
         &cells.iter().map(|cell| cell.0).collect::<Vec<_>>(),
     )
     .fetch_all(tx.conn())
-    .await?;
-    line_up(tx, &products).await?;
-    Ok(products)
+    .await?)
 }
 
 /// What lies in these cells and is held for nobody.

@@ -9,7 +9,7 @@ use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::ProductId;
 use crate::page::{Page, PageQuery};
-use crate::{Error, Result};
+use crate::{Error, Result, enterprises};
 
 /// What is less like a word's stem than this is not even looked at: the letters are counted of the rest.
 const ALIKE: &str = "0.3";
@@ -32,7 +32,7 @@ pub(super) async fn search(
     filter: &ProductFilter,
     query: &PageQuery,
 ) -> Result<Page<Product>> {
-    let bounds = tx.bounds(Permission::ReadStock)?;
+    let (bounds, today) = (tx.bounds(Permission::ReadStock)?, enterprises::today(tx).await?);
     let after: Option<(i32, ProductId)> = query.key()?;
     let (score, id) = after.unzip();
     let written: Vec<_> = text.split_whitespace().take(WORDS).map(str::to_owned).collect();
@@ -72,9 +72,7 @@ pub(super) async fn search(
                          SELECT $11::uuid AS id UNION SELECT k.id FROM categories AS k JOIN below ON k.parent_id = below.id
                      ) SELECT below.id FROM below))
                  AND (p.archived_at IS NOT NULL) = $12::boolean AND ($13::boolean IS NULL OR p.is_bundle = $13)
-                 AND (NOT $14::boolean OR p.min_stock > (
-                     SELECT coalesce(sum(b.on_hand - b.reserved), 0) FROM balances AS b JOIN cells AS l ON l.id = b.cell_id
-                     WHERE b.product_id = p.id AND ($15::uuid[] IS NULL OR l.warehouse_id = ANY($15))))
+                 AND (NOT $14::boolean OR (p.min_stock > 0 AND p.min_stock > product_available(p.id, $15::uuid[], $19)))
            )
            SELECT id AS "id!: ProductId", score AS "score!" FROM found
            WHERE $16::integer IS NULL OR score < $16 OR (score = $16 AND id > $17::uuid)
@@ -97,6 +95,7 @@ pub(super) async fn search(
         score,
         id as _,
         query.limit + 1,
+        today,
     )
     .fetch_all(tx.conn())
     .await?;
