@@ -14,6 +14,10 @@ impl<T> AdmittedByCells<T> for std::result::Result<T, sqlx::Error> {
             let sqlx::Error::Database(database) = &error else { return error.into() };
             match database.constraint().and_then(refusal) {
                 Some(refusal) => Error::refused(refusal, database.message()),
+                // A balance is a whole number of four bytes.
+                None if database.code().as_deref() == Some("22003") => {
+                    Error::refused(Refusal::CellFull, format!("no cell takes more than {} units of a lot", i32::MAX))
+                }
                 None => error.into(),
             }
         })
