@@ -28,6 +28,9 @@ shown! {
         safety: i32,
         /// Units of each product that are published at most; absent: as many as there are.
         quota: Option<i32>,
+        /// Its place among the warehouses of the account that the same own warehouse feeds: the smaller has its units first,
+        /// up to its quota; what is left goes to the next. Of two at one place the one with the smaller number comes first.
+        priority: i32,
         /// Of the last statement; 0 before the first.
         number: i64,
         /// Since when zero is stated for everything.
@@ -46,13 +49,16 @@ shown! {
         product_id: ProductId,
         /// Its size at Wildberries.
         chrt_id: Option<ChrtId>,
-        /// Units that are free in the own warehouse.
+        /// Units that orders may have in the own warehouse.
         available: i64,
         /// Units that are kept back.
         safety: i32,
         /// Units that are published at most.
         quota: Option<i32>,
-        /// Units that may be published now: the smaller of the quota and what is free less the safety.
+        /// Units that go to the warehouses before this one, which the same own warehouse feeds.
+        before: i64,
+        /// Units that may be published now: the smaller of the quota and what is available less the safety and less what goes
+        /// to the warehouses before. No unit is publishable in two warehouses.
         publishable: i32,
         /// Units that were stated last; zero while publishing is frozen.
         stated: i32,
@@ -162,6 +168,10 @@ pub struct SetPublishingRule {
     /// Units of each product that are published at most, from 0 to 1000000; absent: as many as there are.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub quota: Option<i32>,
+    /// Its place among the warehouses of the account that the same own warehouse feeds, from 0 to 1000000, 0 if absent: the
+    /// smaller has its units first, up to its quota; what is left goes to the next.
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
+    pub priority: Option<i32>,
 }
 
 /// A quota of one product.
@@ -222,7 +232,7 @@ impl Api {
         Ok(Json(rule.into()))
     }
 
-    /// Set what is kept back of each product and how much of each is published at most, from the next statement on
+    /// Set what is kept back, how much is published at most and who comes first, from the next statement on
     #[oai(path = "/wildberries/warehouses/:wb_warehouse_id/rule", method = "put", operation_id = "set_publishing_rule")]
     async fn set_rule(
         &self,
@@ -231,9 +241,9 @@ impl Api {
         wb_warehouse_id: Path<WbWarehouseId>,
         body: Json<SetPublishingRule>,
     ) -> Result<Json<PublishingRule>, ApiError> {
-        let SetPublishingRule { safety, quota } = body.0;
+        let SetPublishingRule { safety, quota, priority } = body.0;
         let mut tx = db.begin(&actor).await?;
-        let rule = publishing::set_rule(&mut tx, wb_warehouse_id.0, safety, quota).await?;
+        let rule = publishing::set_rule(&mut tx, wb_warehouse_id.0, safety, quota, priority.unwrap_or(0)).await?;
         tx.answer(Json(rule.into())).await
     }
 
@@ -281,6 +291,10 @@ impl Api {
     }
 
     /// State what may be published now: less at once, much more when a second person approves it
+    ///
+    /// Warehouses of an account that the same own warehouse feeds share its stock from their first statements on: by their
+    /// priority, and then by their number, each has what those before it leave, up to its quota. A statement of one lowers
+    /// what the others state beyond that, under numbers of their own. A frozen one keeps its part for the thaw.
     #[oai(
         path = "/wildberries/warehouses/:wb_warehouse_id/statements",
         method = "post",
@@ -298,6 +312,9 @@ impl Api {
     }
 
     /// List what is to be published in a Wildberries warehouse, as it was stated
+    ///
+    /// In the order of the numbers: whoever has read and pushed every page has pushed everything up to the greatest number
+    /// seen, also what was stated while the pages were turned.
     #[oai(path = "/wildberries/warehouses/:wb_warehouse_id/stated", method = "get", operation_id = "list_stated")]
     async fn stated(
         &self,

@@ -253,6 +253,14 @@ pub async fn recognise(db: &Db, secret: &Secret) -> Result<Option<Actor>> {
     Ok(Some(Actor::key(enterprise_id, key.id, grants)))
 }
 
+/// Who answers for an act, as histories name them: for a key its maker, for everybody else they themselves.
+pub async fn person_behind(tx: &mut EnterpriseTx, who: &str) -> Result<String> {
+    let Some(id) = who.strip_prefix("key:").and_then(|id| id.parse::<Uuid>().ok()) else { return Ok(who.to_owned()) };
+    let maker =
+        sqlx::query_scalar!("SELECT created_by FROM api_keys WHERE id = $1", id).fetch_optional(tx.conn()).await?;
+    Ok(maker.map_or_else(|| who.to_owned(), |maker| format!("user:{maker}")))
+}
+
 /// Keys of another enterprise are as little there as the enterprise itself.
 fn check_enterprise(tx: &EnterpriseTx, id: EnterpriseId) -> Result<()> {
     if tx.enterprise_id() == id { Ok(()) } else { Err(Error::NotFound("enterprise")) }

@@ -1,9 +1,20 @@
 //! Time as the transaction sees it: Postgres' `now()`, or set by hand in tests.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Datelike, Duration, Utc};
+
+use crate::{Error, Result};
+
+/// Years as RFC 3339 writes them, in four digits: others are read, but Postgres does not know all of them.
+pub const YEARS: RangeInclusive<i32> = 1..=9999;
+
+/// Fails for a moment in another year; `field` is where the client named it.
+pub fn check_year(field: &str, at: DateTime<Utc>) -> Result<()> {
+    if YEARS.contains(&at.year()) { Ok(()) } else { Err(Error::invalid(field, "must lie in the years 0001 to 9999")) }
+}
 
 /// Where a transaction's moment comes from.
 #[derive(Clone, Debug, Default)]

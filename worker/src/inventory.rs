@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use rand::seq::SliceRandom;
 use shared::access::Actor;
 use shared::ids::EnterpriseId;
 use shared::inventory::{self, ProveStock, Scope, Step};
 use shared::jobs::{Job, JobRow};
-use shared::{Result, enterprises};
+use shared::{Error, Result, enterprises};
 
 use crate::ctx::Ctx;
 use crate::registry::Run;
@@ -18,31 +19,47 @@ const PART: i64 = 2000;
 const WHOLE: i64 = 5000;
 /// Steps over what changed in one run; a flood waits for the next ones.
 const STEPS: usize = 10;
+/// For what changed and the parts in one run, over all enterprises.
+const PART_TIME: Duration = Duration::from_secs(20);
 /// For a walk over everything in one run, over all enterprises; it goes on in the next one.
 const WHOLE_TIME: Duration = Duration::from_secs(40);
 
 impl Run for ProveStock {
+    /// One enterprise that fails hinders no other; the first failure is that of the job. Where time runs out, the others have
+    /// their turn in the next run: it begins with another one each time.
     async fn run(self, ctx: &Ctx, _row: &JobRow) -> Result<()> {
         let mut tx = ctx.db.platform().await?;
-        let enterprises = enterprises::active(&mut tx).await?;
+        let mut enterprises = enterprises::active(&mut tx).await?;
         tx.commit().await?;
+        enterprises.shuffle(&mut rand::rng());
+        let (deadline, mut failed) = (Instant::now() + PART_TIME, None);
         for enterprise_id in &enterprises {
-            prove_parts(ctx, *enterprise_id).await?;
+            note(&mut failed, prove_parts(ctx, *enterprise_id, deadline).await);
         }
         let deadline = Instant::now() + WHOLE_TIME;
         for enterprise_id in &enterprises {
-            prove_whole(ctx, *enterprise_id, deadline).await?;
+            note(&mut failed, prove_whole(ctx, *enterprise_id, deadline).await);
         }
         let (open, oldest) = standing(ctx, &enterprises).await?;
         let mut tx = ctx.db.platform().await?;
         inventory::measure(&mut tx, open, oldest).await?;
-        tx.commit().await
+        tx.commit().await?;
+        failed.map_or(Ok(()), Err)
     }
 }
 
-async fn prove_parts(ctx: &Ctx, enterprise_id: EnterpriseId) -> Result<()> {
+fn note(failed: &mut Option<Error>, step: Result<()>) {
+    if let Err(error) = step {
+        failed.get_or_insert(error);
+    }
+}
+
+async fn prove_parts(ctx: &Ctx, enterprise_id: EnterpriseId, deadline: Instant) -> Result<()> {
     let actor = Actor::job(enterprise_id, ProveStock::KIND);
     for _ in 0..STEPS {
+        if Instant::now() >= deadline {
+            return Ok(());
+        }
         let mut tx = ctx.db.begin(&actor).await?;
         let step = inventory::prove_changed(&mut tx, CHANGED).await?;
         tx.commit().await?;
@@ -69,14 +86,18 @@ async fn prove_whole(ctx: &Ctx, enterprise_id: EnterpriseId, deadline: Instant) 
 }
 
 /// How much is wrong everywhere, and since when everything has been recomputed.
-async fn standing(ctx: &Ctx, enterprises: &[EnterpriseId]) -> Result<(i64, Option<DateTime<Utc>>)> {
-    let (mut open, mut wholes) = (0, Vec::new());
+async fn standing(ctx: &Ctx, enterprises: &[EnterpriseId]) -> Result<(i64, DateTime<Utc>)> {
+    let (mut open, mut oldest) = (0, None);
     for enterprise_id in enterprises {
         let mut tx = ctx.db.begin(&Actor::job(*enterprise_id, ProveStock::KIND)).await?;
         let (wrong, proved_at) = inventory::standing(&mut tx).await?;
         tx.commit().await?;
         open += wrong;
-        wholes.push(proved_at);
+        oldest = Some(oldest.map_or(proved_at, |oldest: DateTime<Utc>| oldest.min(proved_at)));
     }
-    Ok((open, wholes.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().min())))
+    let mut tx = ctx.db.platform().await?;
+    let now = tx.now().await?;
+    tx.commit().await?;
+    // Where there is no enterprise, nothing waits.
+    Ok((open, oldest.unwrap_or(now)))
 }

@@ -85,6 +85,8 @@ pub struct Api;
 #[OpenApi(tag = "Tag::Inventory")]
 impl Api {
     /// List what was on hand at a moment in the past
+    ///
+    /// A page may hold fewer rows than asked for, or none, and yet have a `next`: what held nothing then is left out.
     #[oai(path = "/inventory/past", method = "get", operation_id = "list_past_balances")]
     async fn past(
         &self,

@@ -276,7 +276,8 @@ impl Actor {
     }
 
     /// Four eyes: refuses an approval unless a person gives it who is not the one (as histories name them) whose act is
-    /// approved. A key gives none, because its maker would be both.
+    /// approved. A key gives none, because its maker would be both; where a key asked, its maker is the first
+    /// (`api_keys::person_behind`).
     pub fn require_other_than(&self, first: &str) -> Result<()> {
         match self.user_id() {
             Some(_) if self.to_string() != first => Ok(()),

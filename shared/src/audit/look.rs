@@ -8,7 +8,7 @@ use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::{AuditEntryId, SessionId};
 use crate::page::{Page, PageQuery};
-use crate::{Error, Result};
+use crate::{Error, Result, clock};
 
 /// One act.
 #[derive(Clone, Debug)]
@@ -73,6 +73,9 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &AuditFilter, query: &PageQuery
     if filter.action.as_deref().is_some_and(|code| Action::find(code).is_none()) {
         let codes = Action::ALL.iter().map(|action| action.code()).collect::<Vec<_>>().join(", ");
         return Err(Error::invalid("action", format!("must be one of {codes}")));
+    }
+    for (field, moment) in [("from", filter.from), ("until", filter.until)] {
+        moment.map_or(Ok(()), |at| clock::check_year(field, at))?;
     }
     let after: Option<(DateTime<Utc>, AuditEntryId)> = query.key()?;
     let (moment, id) = after.unzip();

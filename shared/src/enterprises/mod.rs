@@ -5,7 +5,7 @@
 
 mod facts;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -113,6 +113,18 @@ pub async fn settings(tx: &mut EnterpriseTx) -> Result<Settings> {
     Ok(get(tx, enterprise_id).await?.settings)
 }
 
+/// Which day it is where the enterprise is, at the moment of the transaction.
+pub async fn today(tx: &mut EnterpriseTx) -> Result<NaiveDate> {
+    let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
+    Ok(sqlx::query_scalar!(
+        r#"SELECT ($2::timestamptz AT TIME ZONE time_zone)::date AS "today!" FROM enterprises WHERE id = $1"#,
+        enterprise_id as _,
+        now,
+    )
+    .fetch_one(tx.conn())
+    .await?)
+}
+
 /// Changes what is named of the enterprise in which the actor acts. Others are not found.
 pub async fn change(tx: &mut EnterpriseTx, id: EnterpriseId, change: &Change) -> Result<Enterprise> {
     tx.require_everywhere(Permission::ManageEnterprise)?;
@@ -160,6 +172,13 @@ pub async fn change(tx: &mut EnterpriseTx, id: EnterpriseId, change: &Change) ->
 /// Every enterprise of the installation, for what is done for each of them.
 pub async fn all(tx: &mut PlatformTx) -> Result<Vec<EnterpriseId>> {
     Ok(sqlx::query_scalar!("SELECT id FROM enterprises ORDER BY id").fetch_all(tx.conn()).await?)
+}
+
+/// When the oldest enterprise whose people may work was founded; absent where there is none.
+pub async fn oldest_founded_at(tx: &mut PlatformTx) -> Result<Option<DateTime<Utc>>> {
+    Ok(sqlx::query_scalar!("SELECT min(created_at) FROM enterprises WHERE status = 'active'")
+        .fetch_one(tx.conn())
+        .await?)
 }
 
 /// Every enterprise whose people may work, oldest first: for jobs of the installation itself.

@@ -3,16 +3,21 @@
 //! A balance that changed has no number. Numbers are given to what is committed, under a lock, by whoever reads: so they
 //! rise in the order in which they become visible, and a reader of number n has missed nothing up to n. A balance that
 //! changes again gets a new number: the feed holds each balance once, as it is now, and never grows beyond them.
+//!
+//! What a balance tells changes without a word of the ledger, too: with its cell (a trigger sees to that), and when the
+//! last day of its lot is over, which the first reader of the new day sees to.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 
 use super::BalanceFilter;
-use super::look::{Balance, ONE, narrow};
-use crate::Result;
+use super::line_up;
+use super::look::{Balance, FROM_BALANCES, narrow, one_lot};
 use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
 use crate::page::{PageQuery, cursor};
+use crate::{Result, enterprises};
 
 /// Balances that get a number in one request.
 const AT_ONCE: i64 = 1000;
@@ -45,13 +50,15 @@ struct Numbered {
 pub async fn changes(tx: &mut EnterpriseTx, query: &PageQuery) -> Result<Changes> {
     let bounds = tx.bounds(Permission::ReadStock)?;
     let after = query.key::<Read>()?.map_or(0, |read| read.up_to);
+    let today = enterprises::today(tx).await?;
+    expire(tx, today).await?;
     let mut up_to = last_number(tx).await?;
-    let mut rows = told(tx, after, up_to, query.limit, &bounds).await?;
+    let mut rows = told(tx, (after, up_to), query.limit, &bounds, today).await?;
     let mut waiting = is_waiting(tx).await?;
     if waiting && full(&rows, query).is_none() {
         waiting = number_waiting(tx, AT_ONCE).await? == AT_ONCE;
         up_to = last_number(tx).await?;
-        rows = told(tx, after, up_to, query.limit, &bounds).await?;
+        rows = told(tx, (after, up_to), query.limit, &bounds, today).await?;
     }
     let last = full(&rows, query);
     let read = Read { up_to: last.unwrap_or(up_to).max(after) };
@@ -70,16 +77,55 @@ async fn last_number(tx: &mut EnterpriseTx) -> Result<i64> {
     Ok(number.unwrap_or(0))
 }
 
-async fn told(tx: &mut EnterpriseTx, after: i64, up_to: i64, limit: i64, bounds: &Bounds) -> Result<Vec<Numbered>> {
+async fn told(
+    tx: &mut EnterpriseTx,
+    (after, up_to): (i64, i64),
+    limit: i64,
+    bounds: &Bounds,
+    today: NaiveDate,
+) -> Result<Vec<Numbered>> {
     let mut sql = QueryBuilder::<Postgres>::new("SELECT b.number, ");
-    sql.push(ONE);
-    sql.push(
-        " FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id WHERE b.number > ",
-    );
+    one_lot(&mut sql, today);
+    sql.push(FROM_BALANCES).push(" WHERE b.number > ");
     sql.push_bind(after).push(" AND b.number <= ").push_bind(up_to);
     narrow(&mut sql, &BalanceFilter::default(), bounds);
     sql.push(" ORDER BY b.number LIMIT ").push_bind(limit);
     Ok(sql.build_query_as().fetch_all(tx.conn()).await?)
+}
+
+/// Lots whose last day is over since the feed was last asked are free for nobody any more: their balances are told anew.
+async fn expire(tx: &mut EnterpriseTx, today: NaiveDate) -> Result<()> {
+    let seen = sqlx::query_scalar!("SELECT day FROM stock_feeds").fetch_optional(tx.conn()).await?.flatten();
+    if seen.is_some_and(|day| day >= today) {
+        return Ok(());
+    }
+    let products = sqlx::query_scalar!(
+        "SELECT DISTINCT product_id FROM lots WHERE expires_on < $1 AND ($2::date IS NULL OR expires_on >= $2)",
+        today,
+        seen,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    line_up(tx, &products).await?;
+    sqlx::query!(
+        "UPDATE balances AS b SET number = NULL FROM lots AS l
+         WHERE l.product_id = b.product_id AND l.id = b.lot_id AND l.expires_on < $1 AND ($2::date IS NULL OR l.expires_on >= $2)
+           AND b.on_hand > 0 AND b.number IS NOT NULL",
+        today,
+        seen,
+    )
+    .execute(tx.conn())
+    .await?;
+    let enterprise_id = tx.enterprise_id();
+    sqlx::query!(
+        "INSERT INTO stock_feeds (enterprise_id, number, day) VALUES ($1, 0, $2)
+         ON CONFLICT (enterprise_id) DO UPDATE SET day = greatest(stock_feeds.day, EXCLUDED.day)",
+        enterprise_id as _,
+        today,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 async fn is_waiting(tx: &mut EnterpriseTx) -> Result<bool> {

@@ -6,14 +6,20 @@ use chrono::{DateTime, Utc};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::{EntryKind, Outside};
+use super::{EntryKind, Outside, past};
 use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
 use crate::ids::{
     CellId, GoodsReceiptId, LotId, OrderId, ProductId, StockDocumentId, StockEntryId, TransferId, WarehouseId,
 };
-use crate::page::{Page, PageQuery};
-use crate::{Error, Result};
+use crate::page::{Page, PageQuery, cursor};
+use crate::{Error, Result, clock};
+
+/// Entries that one page looks at; a page of what is rare may be short or empty, and another one behind it.
+const LOOKED_AT: i64 = 20_000;
+
+/// The place of an entry in the order of the ledger.
+type Key = (DateTime<Utc>, StockEntryId);
 
 /// Units of the lot in a cell, just before and just after an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,39 +104,105 @@ pub struct EntryFilter {
 /// later of their orders.
 pub async fn entries(tx: &mut EnterpriseTx, filter: &EntryFilter, query: &PageQuery) -> Result<Page<Entry>> {
     let bounds = tx.bounds(Permission::ReadStock)?;
+    for (field, moment) in [("from", filter.from), ("to", filter.to)] {
+        moment.map_or(Ok(()), |at| clock::check_year(field, at))?;
+    }
     if filter.from.zip(filter.to).is_some_and(|(from, to)| from >= to) {
         return Err(Error::invalid("to", "must be later than from"));
     }
+    let key = query.key::<Key>()?;
     let mut sql = QueryBuilder::<Postgres>::new(
         "SELECT e.id, e.product_id, e.lot_id, e.from_cell_id, e.from_outside, e.to_cell_id, e.to_outside, e.quantity, e.kind, e.order_id,
                 e.receipt_id, e.document_id, e.transfer_id, e.reason, e.actor, e.occurred_at
-         FROM ",
+         FROM (",
     );
-    match filter.cell_id {
-        // Each side has an index of its own.
-        Some(cell) => {
-            sql.push("(SELECT * FROM stock_entries WHERE to_cell_id = ").push_bind(cell);
-            sql.push(" UNION ALL SELECT * FROM stock_entries WHERE from_cell_id = ").push_bind(cell);
-            sql.push(") AS e WHERE true");
-        }
-        None => {
-            sql.push("stock_entries AS e WHERE true");
-        }
-    }
+    looked_at(&mut sql, filter, key);
+    sql.push(") AS e WHERE true");
     narrow(&mut sql, filter, &bounds);
-    if let Some((at, id)) = query.key::<(DateTime<Utc>, StockEntryId)>()? {
-        sql.push(" AND (e.occurred_at, e.id) > (").push_bind(at).push(", ").push_bind(id).push(")");
-    }
     sql.push(" ORDER BY e.occurred_at, e.id LIMIT ").push_bind(query.limit + 1);
     let rows: Vec<Entry> = sql.build_query_as().fetch_all(tx.conn()).await?;
     let mut page = query.page(rows, |entry| (entry.occurred_at, entry.id));
+    if page.next.is_none() {
+        let shown = page.items.last().map(|entry| (entry.occurred_at, entry.id));
+        page.next =
+            last_looked_at(tx, filter, key).await?.map(|last| cursor(&shown.map_or(last, |shown| shown.max(last))));
+    }
     turn(tx, &mut page.items, &bounds).await?;
     Ok(page)
+}
+
+/// Adds the next entries that an index leads to, in their order: those of the narrowest thing that is named, within the
+/// period. What is named besides is looked for among them, so that no page reads the whole ledger.
+fn looked_at(sql: &mut QueryBuilder<Postgres>, filter: &EntryFilter, key: Option<Key>) {
+    match filter.cell_id {
+        // Each side has an index of its own.
+        Some(cell) if !filter.names_a_document() => {
+            sql.push("SELECT * FROM (");
+            for (side, before) in [("to_cell_id", "("), ("from_cell_id", ") UNION ALL (")] {
+                sql.push(before)
+                    .push("SELECT * FROM stock_entries AS s WHERE s.")
+                    .push(side)
+                    .push(" = ")
+                    .push_bind(cell);
+                in_order(sql, filter, key);
+            }
+            sql.push(")) AS s WHERE true");
+        }
+        _ => {
+            sql.push("SELECT * FROM stock_entries AS s WHERE true");
+            if let Some(order) = filter.order_id {
+                sql.push(" AND s.order_id = ").push_bind(order);
+            } else if let Some(receipt) = filter.receipt_id {
+                sql.push(" AND s.receipt_id = ").push_bind(receipt);
+            } else if let Some(document) = filter.document_id {
+                sql.push(" AND s.document_id = ").push_bind(document);
+            } else if let Some(product) = filter.product_id {
+                sql.push(" AND s.product_id = ").push_bind(product);
+            } else if let Some(actor) = &filter.actor {
+                sql.push(" AND s.actor = ").push_bind(actor.clone());
+            } else if let Some(kind) = filter.kind {
+                sql.push(" AND s.kind = ").push_bind(kind);
+            }
+        }
+    }
+    in_order(sql, filter, key);
+}
+
+/// Adds the period, the place where the page begins, the order and how many are looked at.
+fn in_order(sql: &mut QueryBuilder<Postgres>, filter: &EntryFilter, key: Option<Key>) {
+    if let Some(from) = filter.from {
+        sql.push(" AND s.occurred_at >= ").push_bind(from);
+    }
+    if let Some(to) = filter.to {
+        sql.push(" AND s.occurred_at < ").push_bind(to);
+    }
+    if let Some((at, id)) = key {
+        sql.push(" AND (s.occurred_at, s.id) > (").push_bind(at).push(", ").push_bind(id).push(")");
+    }
+    sql.push(" ORDER BY s.occurred_at, s.id LIMIT ").push_bind(LOOKED_AT);
+}
+
+/// The last entry that a page has looked at, if behind it there are more.
+async fn last_looked_at(tx: &mut EnterpriseTx, filter: &EntryFilter, key: Option<Key>) -> Result<Option<Key>> {
+    let mut sql = QueryBuilder::<Postgres>::new("SELECT l.occurred_at, l.id FROM (");
+    looked_at(&mut sql, filter, key);
+    sql.push(") AS l ORDER BY l.occurred_at, l.id OFFSET ").push_bind(LOOKED_AT - 1);
+    Ok(sql.build_query_as().fetch_optional(tx.conn()).await?)
+}
+
+impl EntryFilter {
+    /// What has few entries, wherever they lie.
+    fn names_a_document(&self) -> bool {
+        self.order_id.is_some() || self.receipt_id.is_some() || self.document_id.is_some()
+    }
 }
 
 fn narrow(sql: &mut QueryBuilder<Postgres>, filter: &EntryFilter, bounds: &Bounds) {
     if let Some(product) = filter.product_id {
         sql.push(" AND e.product_id = ").push_bind(product);
+    }
+    if let Some(cell) = filter.cell_id {
+        sql.push(" AND ").push_bind(cell).push(" IN (e.from_cell_id, e.to_cell_id)");
     }
     if let Some(warehouse) = filter.warehouse_id {
         sql.push(
@@ -156,12 +228,6 @@ fn narrow(sql: &mut QueryBuilder<Postgres>, filter: &EntryFilter, bounds: &Bound
     if let Some(actor) = &filter.actor {
         sql.push(" AND e.actor = ").push_bind(actor.clone());
     }
-    if let Some(from) = filter.from {
-        sql.push(" AND e.occurred_at >= ").push_bind(from);
-    }
-    if let Some(to) = filter.to {
-        sql.push(" AND e.occurred_at < ").push_bind(to);
-    }
     if let Some(warehouses) = &bounds.warehouses {
         sql.push(" AND (EXISTS (SELECT FROM cells AS c WHERE c.id IN (e.from_cell_id, e.to_cell_id) AND c.warehouse_id = ANY(");
         sql.push_bind(warehouses.clone());
@@ -178,9 +244,14 @@ fn narrow(sql: &mut QueryBuilder<Postgres>, filter: &EntryFilter, bounds: &Bound
     }
 }
 
-/// Adds what was in the cells before and after: the balance of now, less everything that came later. Of two entries at one
-/// moment the one with the smaller id counts as the earlier one. Cells out of reach are left out.
+/// Adds what was in the cells before and after. Of two entries at one moment the one with the smaller id counts as the
+/// earlier one. Cells out of reach are left out.
+///
+/// What was there before the first of them is counted from the side on which less of the ledger lies: from nothing on, or
+/// from the balance of now back.
 async fn turn(tx: &mut EnterpriseTx, entries: &mut [Entry], bounds: &Bounds) -> Result<()> {
+    let Some(last) = entries.last().map(|entry| (entry.occurred_at, entry.id.0)) else { return Ok(()) };
+    let is_early = past::is_early(tx, last.0).await?;
     let mut first: BTreeMap<(Uuid, Uuid, Uuid), (DateTime<Utc>, Uuid)> = BTreeMap::new();
     for entry in entries.iter() {
         let cells: BTreeSet<_> = [entry.from_cell_id, entry.to_cell_id].into_iter().flatten().collect();
@@ -199,25 +270,39 @@ async fn turn(tx: &mut EnterpriseTx, entries: &mut [Entry], bounds: &Bounds) -> 
     let wanted: Vec<_> = entries.iter().map(|entry| entry.id.0).collect();
     let rows = sqlx::query!(
         r#"WITH places AS (
-               SELECT p.cell_id, p.product_id, p.lot_id, p.occurred_at, p.id, b.on_hand
+               SELECT p.cell_id, p.product_id, p.lot_id, p.occurred_at, p.id,
+                      CASE WHEN $8 THEN 0 ELSE b.on_hand END::bigint AS known,
+                      CASE WHEN $8 THEN '-infinity' ELSE p.occurred_at END AS low, CASE WHEN $8 THEN p.occurred_at ELSE 'infinity' END AS high,
+                      CASE WHEN $8 THEN 1 ELSE -1 END AS sign
                FROM unnest($1::uuid[], $2::uuid[], $7::uuid[], $3::timestamptz[], $4::uuid[]) AS p (cell_id, product_id, lot_id, occurred_at, id)
                JOIN balances AS b USING (cell_id, product_id, lot_id)
                JOIN cells AS c ON c.id = p.cell_id
                WHERE $6::uuid[] IS NULL OR c.warehouse_id = ANY($6)
+           ), counted AS (
+               SELECT p.*, p.known + p.sign * (came.units - went.units) AS on_hand
+               FROM places AS p
+               CROSS JOIN LATERAL (SELECT coalesce(sum(e.quantity), 0)::bigint AS units FROM stock_entries AS e
+                                   WHERE e.to_cell_id = p.cell_id AND e.product_id = p.product_id AND e.lot_id = p.lot_id
+                                     AND e.occurred_at BETWEEN p.low AND p.high
+                                     AND ((e.occurred_at, e.id) < (p.occurred_at, p.id)) = $8) AS came
+               CROSS JOIN LATERAL (SELECT coalesce(sum(e.quantity), 0)::bigint AS units FROM stock_entries AS e
+                                   WHERE e.from_cell_id = p.cell_id AND e.product_id = p.product_id AND e.lot_id = p.lot_id
+                                     AND e.occurred_at BETWEEN p.low AND p.high
+                                     AND ((e.occurred_at, e.id) < (p.occurred_at, p.id)) = $8) AS went
            ), sides AS (
-               SELECT p.cell_id, p.product_id, p.lot_id, p.on_hand::bigint AS on_hand, e.id, e.occurred_at, e.quantity AS change
-               FROM places AS p JOIN stock_entries AS e ON e.to_cell_id = p.cell_id AND e.product_id = p.product_id AND e.lot_id = p.lot_id
-               WHERE (e.occurred_at, e.id) >= (p.occurred_at, p.id)
+               SELECT p.cell_id, p.product_id, p.lot_id, p.on_hand, e.id, e.occurred_at, e.quantity AS change
+               FROM counted AS p JOIN stock_entries AS e ON e.to_cell_id = p.cell_id AND e.product_id = p.product_id AND e.lot_id = p.lot_id
+               WHERE (e.occurred_at, e.id) >= (p.occurred_at, p.id) AND (e.occurred_at, e.id) <= ($9, $10)
                UNION ALL
-               SELECT p.cell_id, p.product_id, p.lot_id, p.on_hand::bigint AS on_hand, e.id, e.occurred_at, -e.quantity
-               FROM places AS p JOIN stock_entries AS e ON e.from_cell_id = p.cell_id AND e.product_id = p.product_id AND e.lot_id = p.lot_id
-               WHERE (e.occurred_at, e.id) >= (p.occurred_at, p.id)
+               SELECT p.cell_id, p.product_id, p.lot_id, p.on_hand, e.id, e.occurred_at, -e.quantity
+               FROM counted AS p JOIN stock_entries AS e ON e.from_cell_id = p.cell_id AND e.product_id = p.product_id AND e.lot_id = p.lot_id
+               WHERE (e.occurred_at, e.id) >= (p.occurred_at, p.id) AND (e.occurred_at, e.id) <= ($9, $10)
            ), turns AS (
                SELECT cell_id, id, change,
-                      on_hand - sum(change) OVER (PARTITION BY cell_id, product_id, lot_id ORDER BY occurred_at DESC, id DESC) AS before
+                      on_hand + sum(change) OVER (PARTITION BY cell_id, product_id, lot_id ORDER BY occurred_at, id) AS after
                FROM sides
            )
-           SELECT cell_id AS "cell_id!: CellId", id AS "id!", before AS "before!", before + change AS "after!"
+           SELECT cell_id AS "cell_id!: CellId", id AS "id!", (after - change)::bigint AS "before!", after::bigint AS "after!"
            FROM turns WHERE id = ANY($5)"#,
         &cells,
         &products,
@@ -226,6 +311,9 @@ async fn turn(tx: &mut EnterpriseTx, entries: &mut [Entry], bounds: &Bounds) -> 
         &wanted,
         bounds.warehouses.as_deref(),
         &lots,
+        is_early,
+        last.0,
+        last.1,
     )
     .fetch_all(tx.conn())
     .await?;

@@ -5,12 +5,11 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::line_up;
-use crate::Result;
 use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
 use crate::ids::{CellId, LotId, ProductId, WarehouseId};
 use crate::page::{Page, PageQuery};
+use crate::{Result, enterprises};
 
 /// What one line of the answer is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +51,7 @@ pub struct Balance {
     pub reserved: i64,
     /// Of these, kept from everybody.
     pub on_hold: i64,
-    /// Of these, free for orders: what lies where orders are served from and is kept for none.
+    /// Of these, free for orders: what lies where orders are served from, may still be sold and is kept for none.
     pub available: i64,
     /// Beside these, on their way here; absent where the answer is about cells, in which nothing is on its way.
     pub in_transit: Option<i64>,
@@ -77,23 +76,23 @@ pub async fn balances(
     filter: &BalanceFilter,
     query: &PageQuery,
 ) -> Result<Page<Balance>> {
-    let bounds = tx.bounds(Permission::ReadStock)?;
+    let (bounds, today) = (tx.bounds(Permission::ReadStock)?, enterprises::today(tx).await?);
     let key = query.key::<Key>()?.unwrap_or_default();
     let mut sql = QueryBuilder::<Postgres>::new("SELECT ");
     match by {
         Grouping::Lot => {
-            sql.push(ONE)
-                .push(" FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id");
-            sql.push(" WHERE b.on_hand > 0");
+            one_lot(&mut sql, today);
+            sql.push(FROM_BALANCES).push(" WHERE b.on_hand > 0");
             narrow(&mut sql, filter, &bounds);
             by.order(&mut sql, key);
         }
         Grouping::Cell => {
             sql.push(
-                "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, NULL::uuid AS lot_id, NULL::text AS lot, ",
+                "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, NULL::uuid AS lot_id, NULL::text AS lot,
+                 NULL::date AS expires_on, NULL::bigint AS in_transit, ",
             );
-            sql.push("NULL::date AS expires_on, NULL::bigint AS in_transit, ").push(SUMS);
-            sql.push(" FROM balances AS b JOIN cells AS c ON c.id = b.cell_id WHERE b.on_hand > 0");
+            summed(&mut sql, today);
+            sql.push(FROM_BALANCES).push(" WHERE b.on_hand > 0");
             narrow(&mut sql, filter, &bounds);
             by.order(&mut sql, key);
         }
@@ -106,11 +105,10 @@ pub async fn balances(
                  FROM ((SELECT ",
             );
             // Of both sides no more is read than a page: what is among its rows is among the first of each side.
-            sql.push(warehouse).push(", b.product_id, ").push(SUMS).push(", ");
-            sql.push(if filter.cell_id.is_none() { "0" } else { "NULL" });
-            sql.push(
-                "::bigint AS in_transit FROM balances AS b JOIN cells AS c ON c.id = b.cell_id WHERE b.on_hand > 0",
-            );
+            sql.push(warehouse).push(", b.product_id, ");
+            summed(&mut sql, today);
+            sql.push(if filter.cell_id.is_none() { ", 0" } else { ", NULL" }).push("::bigint AS in_transit");
+            sql.push(FROM_BALANCES).push(" WHERE b.on_hand > 0");
             narrow(&mut sql, filter, &bounds);
             by.order(&mut sql, key);
             sql.push(" LIMIT ").push_bind(query.limit + 1).push(")");
@@ -132,10 +130,9 @@ pub async fn balances(
     Ok(query.page(rows, |row| by.key(row.cell_id, row.warehouse_id, row.product_id, row.lot_id)))
 }
 
-/// What a group of the balances `b` in the cells `c` sums to.
-const SUMS: &str =
-    "sum(b.on_hand)::bigint AS on_hand, sum(b.reserved)::bigint AS reserved, sum(b.on_hold)::bigint AS on_hold,
-    coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(c)), 0)::bigint AS available";
+/// The balances `b`, each with its cell `c` and its lot `l`.
+pub(super) const FROM_BALANCES: &str =
+    " FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id";
 
 /// What the entries `b` of transfers leave on its way.
 const AWAITED: &str = "sum(CASE WHEN b.to_outside = 'in_transit' THEN b.quantity ELSE -b.quantity END)";
@@ -145,11 +142,23 @@ const ON_THE_WAY: &str =
     " FROM (SELECT id, to_warehouse_id AS warehouse_id FROM transfers WHERE status IN ('in_transit', 'receiving')) AS c
     JOIN stock_entries AS b ON b.transfer_id = c.id WHERE true";
 
-/// One lot of a product in a cell, with its cell `c` and its lot `l`.
-pub(super) const ONE: &str =
-    "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.lot_id, l.code AS lot, l.expires_on,
-    b.on_hand::bigint AS on_hand, b.reserved::bigint AS reserved, b.on_hold::bigint AS on_hold,
-    CASE WHEN serves_orders(c) THEN free_units(b) ELSE 0 END::bigint AS available, NULL::bigint AS in_transit";
+/// Adds the columns of one lot of a product in a cell.
+pub(super) fn one_lot(sql: &mut QueryBuilder<Postgres>, today: NaiveDate) {
+    sql.push(
+        "b.cell_id, c.code AS cell, c.warehouse_id, b.product_id, b.lot_id, l.code AS lot, l.expires_on,
+         b.on_hand::bigint AS on_hand, b.reserved::bigint AS reserved, b.on_hold::bigint AS on_hold, units_for_orders(b, c, l, ",
+    );
+    sql.push_bind(today).push(")::bigint AS available, NULL::bigint AS in_transit");
+}
+
+/// Adds what several lots that lie there sum to.
+fn summed(sql: &mut QueryBuilder<Postgres>, today: NaiveDate) {
+    sql.push(
+        "sum(b.on_hand)::bigint AS on_hand, sum(b.reserved)::bigint AS reserved, sum(b.on_hold)::bigint AS on_hold,
+         sum(units_for_orders(b, c, l, ",
+    );
+    sql.push_bind(today).push("))::bigint AS available");
+}
 
 /// The place of a row in the order of its answer.
 pub(super) type Key = (Uuid, Uuid, Uuid);
@@ -259,16 +268,14 @@ fn narrow_to(sql: &mut QueryBuilder<Postgres>, filter: &BalanceFilter, bounds: &
     }
 }
 
-/// Waits for our turn at whatever lies in these cells, before the cells are held: whoever writes to the ledger lines up first.
-pub(crate) async fn line_up_at(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
-    let products = sqlx::query_scalar!(
-        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > 0",
+/// What lies in these cells, by id.
+pub(crate) async fn products_in(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT DISTINCT product_id FROM balances WHERE cell_id = ANY($1) AND on_hand > 0 ORDER BY product_id",
         &cells.iter().map(|cell| cell.0).collect::<Vec<_>>(),
     )
     .fetch_all(tx.conn())
-    .await?;
-    line_up(tx, &products).await?;
-    Ok(products)
+    .await?)
 }
 
 /// What lies in these cells and is held for nobody.

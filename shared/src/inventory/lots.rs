@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
 use crate::db::EnterpriseTx;
 use crate::ids::{LotId, ProductId};
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, clock};
 
 /// How people call a lot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,9 @@ impl LotName {
             (None, Some(day)) => day.to_string(),
             (None, None) => return Err(Error::invalid(field, "must have a code or a last day of sale")),
         };
+        if self.expires_on.is_some_and(|day| !clock::YEARS.contains(&day.year())) {
+            return Err(Error::invalid(format!("{field}.expiresOn"), "must lie in the years 0001 to 9999"));
+        }
         if code.is_empty() || code.chars().count() > 60 {
             return Err(Error::invalid(format!("{field}.code"), "must have 1 to 60 characters"));
         }

@@ -40,7 +40,7 @@ pub use held::{HeldFilter, Hold, Reservation, holds, reservations};
 pub use history::{Entry, EntryFilter, Turn, entries};
 pub use holds::{HoldLine, HoldReason, ReserveLine, hold, reserve_by_hand};
 pub use look::{Balance, BalanceFilter, Grouping, balances};
-pub(crate) use look::{free_in, line_up_at};
+pub(crate) use look::{free_in, products_in};
 pub use lots::LotName;
 pub use moves::{MoveLine, move_stock};
 pub use past::{PastBalance, past};

@@ -66,8 +66,7 @@ impl Shelf {
     /// All that lies in these cells of these products, whatever the cells are for; what expires first comes first.
     pub async fn in_cells(tx: &mut EnterpriseTx, cells: &[CellId], products: &[ProductId]) -> Result<Self> {
         let rows = sqlx::query!(
-            r#"SELECT b.product_id, c.warehouse_id, b.cell_id, b.lot_id, b.on_hand,
-                      b.on_hand - b.reserved - b.on_hold AS "free!"
+            r#"SELECT b.product_id, c.warehouse_id, b.cell_id, b.lot_id, b.on_hand, free_units(b) AS "free!"
                FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id
                WHERE b.cell_id = ANY($1) AND b.product_id = ANY($2) AND b.on_hand > 0
                ORDER BY l.expires_on, l.created_at, b.lot_id"#,
@@ -93,17 +92,14 @@ impl Shelf {
     pub async fn in_storage(tx: &mut EnterpriseTx, warehouses: &[WarehouseId], products: &[ProductId]) -> Result<Self> {
         let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
         let rows = sqlx::query!(
-            r#"SELECT b.product_id, c.warehouse_id, b.cell_id, b.lot_id, b.on_hand,
-                      b.on_hand - b.reserved - b.on_hold AS "free!",
+            r#"SELECT b.product_id, c.warehouse_id, b.cell_id, b.lot_id, b.on_hand, free_units(b) AS "free!",
                       e.reservation_strategy
                FROM balances AS b
                JOIN cells AS c ON c.id = b.cell_id
                JOIN lots AS l ON l.id = b.lot_id
                JOIN enterprises AS e ON e.id = $3
-               WHERE b.product_id = ANY($2) AND b.on_hand > b.reserved + b.on_hold
-                 AND c.warehouse_id = ANY($1) AND c.purpose IN ('storage', 'picking')
-                 AND c.blocked_at IS NULL AND c.archived_at IS NULL
-                 AND (l.expires_on IS NULL OR l.expires_on >= ($4::timestamptz AT TIME ZONE e.time_zone)::date)
+               WHERE b.product_id = ANY($2) AND b.on_hand > 0 AND c.warehouse_id = ANY($1)
+                 AND units_for_orders(b, c, l, ($4::timestamptz AT TIME ZONE e.time_zone)::date) > 0
                ORDER BY CASE WHEN e.reservation_strategy = 'first_expired' THEN l.expires_on END,
                         CASE WHEN e.reservation_strategy = 'first_in' THEN l.created_at END,
                         CASE WHEN e.reservation_strategy = 'first_in' THEN b.since END,

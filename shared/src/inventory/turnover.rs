@@ -7,7 +7,7 @@ use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::ProductId;
 use crate::page::{Page, PageQuery};
-use crate::{Error, Result};
+use crate::{Error, Result, clock};
 use uuid::Uuid;
 
 /// From one moment, to another one that is not in it any more.
@@ -18,8 +18,10 @@ pub struct Span {
 }
 
 impl Span {
-    /// Fails unless the first moment is the earlier one.
+    /// Fails unless the first moment is the earlier one, or where a year has no four digits.
     pub fn new(from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Self> {
+        clock::check_year("from", from)?;
+        clock::check_year("to", to)?;
         if from < to { Ok(Self { from, to }) } else { Err(Error::invalid("to", "must be later than from")) }
     }
 }

@@ -9,7 +9,7 @@ use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::ProductId;
 use crate::page::{Page, PageQuery};
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, enterprises};
 
 /// One product.
 pub async fn get(tx: &mut EnterpriseTx, id: ProductId) -> Result<Product> {
@@ -59,7 +59,7 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &ProductFilter, query: &PageQue
     if let Some(text) = &filter.text {
         return search::search(tx, text, filter, query).await;
     }
-    let bounds = tx.bounds(Permission::ReadStock)?;
+    let (bounds, today) = (tx.bounds(Permission::ReadStock)?, enterprises::today(tx).await?);
     let after: Option<(String, ProductId)> = query.key()?;
     let (name, id) = after.unzip();
     let rows = sqlx::query_as!(
@@ -83,9 +83,7 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &ProductFilter, query: &PageQue
                      SELECT $4::uuid AS id UNION SELECT k.id FROM categories AS k JOIN below ON k.parent_id = below.id
                  ) SELECT below.id FROM below))
              AND (p.archived_at IS NOT NULL) = $5::boolean AND ($6::boolean IS NULL OR p.is_bundle = $6)
-             AND (NOT $7::boolean OR p.min_stock > (
-                 SELECT coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(l)), 0) FROM balances AS b JOIN cells AS l ON l.id = b.cell_id
-                 WHERE b.product_id = p.id AND ($8::uuid[] IS NULL OR l.warehouse_id = ANY($8))))
+             AND (NOT $7::boolean OR (p.min_stock > 0 AND p.min_stock > product_available(p.id, $8::uuid[], $12)))
              AND ($9::text IS NULL OR (p.name, p.id) > ($9, $10::uuid))
            ORDER BY p.name, p.id LIMIT $11"#,
         filter.barcode,
@@ -99,6 +97,7 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &ProductFilter, query: &PageQue
         name,
         id as _,
         query.limit + 1,
+        today,
     )
     .fetch_all(tx.conn())
     .await?;

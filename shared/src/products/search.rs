@@ -8,6 +8,7 @@
 //! The table of words stands outside row security, whose policies would keep these operators from their index. This is the
 //! one place that reads it: by its enterprise first, and joined back to `products`, where row security is.
 
+use chrono::NaiveDate;
 use sqlx::{Postgres, QueryBuilder, Row};
 
 use super::{Product, ProductFilter, look};
@@ -15,7 +16,7 @@ use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
 use crate::ids::ProductId;
 use crate::page::{Page, PageQuery};
-use crate::{Error, Result};
+use crate::{Error, Result, enterprises};
 
 /// What is less like a word's stem than this is not even looked at: the letters are counted of the rest.
 const ALIKE: &str = "0.3";
@@ -49,7 +50,7 @@ pub(super) async fn search(
     filter: &ProductFilter,
     query: &PageQuery,
 ) -> Result<Page<Product>> {
-    let bounds = tx.bounds(Permission::ReadStock)?;
+    let (bounds, today) = (tx.bounds(Permission::ReadStock)?, enterprises::today(tx).await?);
     let after: After = query.key()?;
     let written: Vec<_> = text.split_whitespace().take(WORDS).map(str::to_owned).collect();
     if written.is_empty() || text.chars().count() > 200 {
@@ -59,7 +60,7 @@ pub(super) async fn search(
     if words.is_empty() {
         return Ok(Page { items: Vec::new(), next: None });
     }
-    let question = Question { words, filter, bounds: &bounds };
+    let question = Question { words, filter, bounds: &bounds, today };
     let most = query.limit + 1;
     let mut found = Vec::new();
     if after.is_none_or(|(score, _)| score >= FORMS) {
@@ -78,6 +79,7 @@ struct Question<'a> {
     words: Vec<Word>,
     filter: &'a ProductFilter,
     bounds: &'a Bounds,
+    today: NaiveDate,
 }
 
 impl Question<'_> {
@@ -205,15 +207,8 @@ impl Question<'_> {
             sql.push(" AND p.is_bundle = ").push_bind(*bundle);
         }
         if *below_minimum {
-            sql.push(
-                " AND p.min_stock > 0 AND p.min_stock > (
-                      SELECT coalesce(sum(free_units(b)) FILTER (WHERE serves_orders(l)), 0)
-                      FROM balances AS b JOIN cells AS l ON l.id = b.cell_id WHERE b.product_id = p.id",
-            );
-            if let Some(warehouses) = &self.bounds.warehouses {
-                sql.push(" AND l.warehouse_id = ANY(").push_bind(warehouses.clone()).push(")");
-            }
-            sql.push(")");
+            sql.push(" AND p.min_stock > 0 AND p.min_stock > product_available(p.id, ");
+            sql.push_bind(self.bounds.warehouses.clone()).push("::uuid[], ").push_bind(self.today).push(")");
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::ids::{AccountId, ProductId, PublicationId, WbWarehouseId};
 use crate::page::{Page, PageQuery};
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, api_keys};
 
 /// What became of a rise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -123,12 +123,14 @@ pub async fn lines(tx: &mut EnterpriseTx, id: PublicationId, query: &PageQuery) 
 /// Somebody else has looked at it: it is stated, as far as it is publishable now.
 pub async fn approve(tx: &mut EnterpriseTx, id: PublicationId) -> Result<Publication> {
     let (target, standing, publication) = waiting(tx, id).await?;
-    tx.actor().require_other_than(&publication.asked_by)?;
+    let asker = api_keys::person_behind(tx, &publication.asked_by).await?;
+    tx.actor().require_other_than(&asker)?;
     standing.refuse_frozen()?;
     let asked = sqlx::query!("SELECT product_id, quantity FROM publication_lines WHERE publication_id = $1", id as _)
         .fetch_all(tx.conn())
         .await?;
     let asked: HashMap<_, _> = asked.into_iter().map(|row| (row.product_id, row.quantity)).collect();
+    state::join(tx, target).await?;
     let now = state::shifts(tx, target).await?;
     let approved = now.into_iter().filter_map(|shift| match asked.get(&shift.product_id) {
         Some(asked) => Some(Shift { quantity: shift.quantity.min(*asked), ..shift }).filter(|shift| shift.raise() != 0),

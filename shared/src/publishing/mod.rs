@@ -1,8 +1,10 @@
 //! What Wildberries is to be told of the stock, and what keeps a mistake from being told.
 //!
 //! Publishable is the smaller of the quota and what is free in the linked own warehouse less the safety, the
-//! warehouse's or the product's own, whichever is greater. Where one own
-//! warehouse feeds several of Wildberries', their quotas divide it. A statement writes down what is to be published, under a
+//! warehouse's or the product's own, whichever is greater. Where one own warehouse feeds several of an account, they come
+//! one after the other, by their priority and then by their number: each has what those before it leave, up to its quota
+//! (`publishing_goals`), and every statement lowers first what the others state beyond that (`join`). So no unit is stated
+//! twice, whoever states when. A frozen one keeps its part for the thaw. A statement writes down what is to be published, under a
 //! number that only rises (`state`): less is stated at once, because what is not there must not be sold while somebody
 //! thinks; much more waits until a second person approves it (`brake`). A freeze states zero for everything, in one act, and
 //! forgets nothing (`freeze`). Whoever pushes asks what was stated since the last number that it pushed (`stated`).
@@ -73,9 +75,13 @@ impl Standing {
     }
 }
 
-/// Where publishing stands; nobody else states anything for the warehouse until the transaction ends.
+/// Where publishing stands; nobody else states anything for the account until the transaction ends, because its warehouses
+/// may share their stock. Who locks several accounts does it in the order of their ids.
 async fn lock(tx: &mut EnterpriseTx, target: Target) -> Result<Standing> {
     let enterprise_id = tx.enterprise_id();
+    // The random half of the id, as for products.
+    let key = target.account_id.0.as_u64_pair().1.cast_signed();
+    sqlx::query!("SELECT pg_advisory_xact_lock($1)", key).execute(tx.conn()).await?;
     sqlx::query!(
         "INSERT INTO publishing (enterprise_id, account_id, wb_warehouse_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         enterprise_id as _,

@@ -15,7 +15,7 @@ use crate::{Error, Result};
 
 /// Quotas that are set at once.
 const MAX_QUOTAS: usize = 1000;
-/// The largest quota and safety.
+/// The largest quota, safety and priority.
 const MAX_UNITS: i32 = 1_000_000;
 
 /// How publishing to a warehouse at Wildberries is ruled, and where it stands.
@@ -32,6 +32,8 @@ pub struct Rule {
     pub safety: i32,
     /// Units of each product that are published at most; absent: as many as there are.
     pub quota: Option<i32>,
+    /// Its place among the warehouses that the same own one feeds: the smaller comes first.
+    pub priority: i32,
     /// Of the last statement; 0 before the first.
     pub number: i64,
     /// Since when zero is stated for everything.
@@ -57,19 +59,28 @@ pub async fn rule(tx: &mut EnterpriseTx, id: WbWarehouseId) -> Result<Rule> {
     show(tx, target).await
 }
 
-/// Sets what is kept back of each product, and how much of each is published at most. It holds from the next statement on.
-pub async fn set_rule(tx: &mut EnterpriseTx, id: WbWarehouseId, safety: i32, quota: Option<i32>) -> Result<Rule> {
+/// Sets what is kept back of each product, how much of each is published at most, and which place the warehouse has among
+/// those that share its stock. It holds from the next statement on.
+pub async fn set_rule(
+    tx: &mut EnterpriseTx,
+    id: WbWarehouseId,
+    safety: i32,
+    quota: Option<i32>,
+    priority: i32,
+) -> Result<Rule> {
     let target = enter(tx, id, Permission::ManageWildberries).await?;
     check("safety", safety)?;
+    check("priority", priority)?;
     quota.map_or(Ok(()), |quota| check("quota", quota))?;
     lock(tx, target).await?;
     let before = show(tx, target).await?;
     sqlx::query!(
-        "UPDATE publishing SET safety = $3, quota = $4 WHERE account_id = $1 AND wb_warehouse_id = $2",
+        "UPDATE publishing SET safety = $3, quota = $4, priority = $5 WHERE account_id = $1 AND wb_warehouse_id = $2",
         target.account_id as _,
         target.wb_warehouse_id as _,
         safety,
         quota,
+        priority,
     )
     .execute(tx.conn())
     .await?;
@@ -150,7 +161,7 @@ pub(super) async fn show(tx: &mut EnterpriseTx, target: Target) -> Result<Rule> 
     Ok(sqlx::query_as!(
         Rule,
         r#"SELECT w.account_id, w.wb_warehouse_id, w.warehouse_id, coalesce(p.safety, 0) AS "safety!", p.quota AS "quota?",
-                  coalesce(p.number, 0) AS "number!", p.frozen_at AS "frozen_at?", p.frozen_by AS "frozen_by?",
+                  coalesce(p.priority, 0) AS "priority!", coalesce(p.number, 0) AS "number!", p.frozen_at AS "frozen_at?", p.frozen_by AS "frozen_by?",
                   p.frozen_reason AS "frozen_reason?"
            FROM wildberries_warehouses AS w
            LEFT JOIN publishing AS p ON p.account_id = w.account_id AND p.wb_warehouse_id = w.wb_warehouse_id

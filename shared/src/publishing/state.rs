@@ -18,12 +18,14 @@ pub struct Publishable {
     pub product_id: ProductId,
     /// Its size at Wildberries.
     pub chrt_id: Option<ChrtId>,
-    /// Units that are free in the own warehouse.
+    /// Units that orders may have in the own warehouse.
     pub available: i64,
     /// Units that are kept back.
     pub safety: i32,
     /// Units that are published at most.
     pub quota: Option<i32>,
+    /// Units that go to warehouses before this one, which the same own warehouse feeds.
+    pub before: i64,
     /// Units that may be published now.
     pub publishable: i32,
     /// Units that were stated last; zero while publishing is frozen.
@@ -78,29 +80,22 @@ impl Shift {
 /// Products of the seller account with what may be published of each.
 pub async fn publishable(tx: &mut EnterpriseTx, id: WbWarehouseId, query: &PageQuery) -> Result<Page<Publishable>> {
     let target = enter(tx, id, Permission::ReadWildberries).await?;
-    let after: Option<ProductId> = query.key()?;
+    let (after, today): (Option<ProductId>, _) = (query.key()?, enterprises::today(tx).await?);
     let rows = sqlx::query_as!(
         Publishable,
-        r#"SELECT p.id AS product_id, p.chrt_id, f.available AS "available!",
-                  greatest(r.safety, p.safety_stock, 0) AS "safety!",
-                  coalesce(q.quota, r.quota) AS quota,
-                  least(coalesce(q.quota, r.quota), greatest(f.available - greatest(r.safety, p.safety_stock, 0), 0), 1000000)::int AS "publishable!",
+        r#"SELECT g.product_id AS "product_id!: ProductId", p.chrt_id, g.available AS "available!", g.safety AS "safety!", g.quota,
+                  g.before AS "before!", g.quantity AS "publishable!",
                   CASE WHEN r.frozen_at IS NULL THEN coalesce(s.quantity, 0) ELSE 0 END AS "stated!",
                   greatest(s.number, nullif(r.turned_number, 0)) AS number
-           FROM products AS p
-           CROSS JOIN LATERAL (
-               SELECT coalesce(sum(free_units(b)), 0)::bigint AS available
-               FROM balances AS b JOIN cells AS c ON c.id = b.cell_id
-               WHERE b.product_id = p.id AND c.warehouse_id = $3 AND serves_orders(c)
-           ) AS f
+           FROM publishing_goals($1, $2, $3, $4, $5, $6) AS g
+           JOIN products AS p ON p.id = g.product_id
            LEFT JOIN publishing AS r ON r.account_id = $1 AND r.wb_warehouse_id = $2
-           LEFT JOIN publishing_quotas AS q ON q.account_id = $1 AND q.wb_warehouse_id = $2 AND q.product_id = p.id
-           LEFT JOIN stated_quantities AS s ON s.account_id = $1 AND s.wb_warehouse_id = $2 AND s.product_id = p.id
-           WHERE p.account_id = $1 AND p.archived_at IS NULL AND p.id > $4
-           ORDER BY p.id LIMIT $5"#,
+           LEFT JOIN stated_quantities AS s ON s.account_id = $1 AND s.wb_warehouse_id = $2 AND s.product_id = g.product_id
+           ORDER BY g.product_id"#,
         target.account_id as _,
         target.wb_warehouse_id as _,
         target.warehouse_id as _,
+        today,
         after.map_or(uuid::Uuid::nil(), |product| product.0),
         query.limit + 1,
     )
@@ -111,27 +106,42 @@ pub async fn publishable(tx: &mut EnterpriseTx, id: WbWarehouseId, query: &PageQ
 
 /// What was stated after this number: what has to be pushed by whoever pushed everything up to it. One that is frozen or
 /// thawed states everything anew.
+///
+/// In the order of the numbers, so that what is stated anew while somebody turns the pages comes on one of the next.
 pub async fn stated(tx: &mut EnterpriseTx, id: WbWarehouseId, since: i64, query: &PageQuery) -> Result<Page<Stated>> {
     let target = enter(tx, id, Permission::ReadWildberries).await?;
-    let after: Option<ProductId> = query.key()?;
+    let (number, product): (i64, ProductId) = query.key()?.unwrap_or((since, ProductId(uuid::Uuid::max())));
     let rows = sqlx::query_as!(
         Stated,
-        r#"SELECT s.product_id, p.chrt_id AS "chrt_id?", CASE WHEN r.frozen_at IS NULL THEN s.quantity ELSE 0 END AS "quantity!",
-                  greatest(s.number, r.turned_number) AS "number!"
-           FROM stated_quantities AS s
-           JOIN publishing AS r ON r.account_id = s.account_id AND r.wb_warehouse_id = s.wb_warehouse_id
-           JOIN products AS p ON p.id = s.product_id
-           WHERE s.account_id = $1 AND s.wb_warehouse_id = $2 AND greatest(s.number, r.turned_number) > $3 AND s.product_id > $4
-           ORDER BY s.product_id LIMIT $5"#,
+        r#"WITH turned AS MATERIALIZED (
+               SELECT turned_number, frozen_at IS NOT NULL AS frozen FROM publishing WHERE account_id = $1 AND wb_warehouse_id = $2
+           ), found AS (
+               -- What was stated before the last turn counts as stated by it.
+               (SELECT s.product_id, s.quantity, t.turned_number AS number, t.frozen
+                FROM turned AS t
+                JOIN stated_quantities AS s ON s.account_id = $1 AND s.wb_warehouse_id = $2 AND s.number <= t.turned_number
+                WHERE t.turned_number > $3 OR (t.turned_number = $3 AND s.product_id > $4)
+                ORDER BY s.product_id LIMIT $5)
+               UNION ALL
+               (SELECT s.product_id, s.quantity, s.number, t.frozen
+                FROM stated_quantities AS s CROSS JOIN turned AS t
+                WHERE s.account_id = $1 AND s.wb_warehouse_id = $2 AND s.number > t.turned_number
+                  AND (s.number, s.product_id) > ($3, $4)
+                ORDER BY s.number, s.product_id LIMIT $5)
+           )
+           SELECT f.product_id AS "product_id!: ProductId", p.chrt_id AS "chrt_id?",
+                  CASE WHEN f.frozen THEN 0 ELSE f.quantity END AS "quantity!", f.number AS "number!"
+           FROM found AS f JOIN products AS p ON p.id = f.product_id
+           ORDER BY f.number, f.product_id LIMIT $5"#,
         target.account_id as _,
         target.wb_warehouse_id as _,
-        since,
-        after.map_or(uuid::Uuid::nil(), |product| product.0),
+        number,
+        product as _,
         query.limit + 1,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(query.page(rows, |row| row.product_id))
+    Ok(query.page(rows, |row| (row.number, row.product_id)))
 }
 
 /// States what may be published now: less at once, more at once unless it is too much.
@@ -143,6 +153,7 @@ pub async fn state(tx: &mut EnterpriseTx, id: WbWarehouseId) -> Result<Statement
 }
 
 pub(super) async fn state_locked(tx: &mut EnterpriseTx, target: Target, standing: &Standing) -> Result<Statement> {
+    join(tx, target).await?;
     let shifts = shifts(tx, target).await?;
     let (raised, lowered): (Vec<_>, Vec<_>) = shifts.into_iter().partition(|shift| shift.raise() > 0);
     let settings = enterprises::settings(tx).await?;
@@ -158,54 +169,87 @@ pub(super) async fn state_locked(tx: &mut EnterpriseTx, target: Target, standing
         ([lowered, raised].concat(), None)
     };
     let number = write(tx, target, standing, &now).await?;
-    let sum = |raises: bool| {
-        let these = now.iter().map(Shift::raise).filter(|raise| (*raise > 0) == raises);
-        these.map(i64::abs).sum::<i64>()
-    };
-    let statement = Statement {
-        number,
-        products: i64::try_from(now.len()).expect("products are countable"),
-        units_lowered: sum(false),
-        units_raised: sum(true),
-        waiting,
-    };
-    if !now.is_empty() || statement.waiting.is_some() {
-        let object = Object::of("publishing", target.name().as_str());
-        audit::noted(tx, Action::PublishingStated, object, &statement).await?;
-    }
+    let statement = Statement::of(number, &now, waiting);
+    note(tx, target, &statement).await?;
     Ok(statement)
+}
+
+impl Statement {
+    fn of(number: i64, shifts: &[Shift], waiting: Option<Publication>) -> Self {
+        let sum = |raises: bool| {
+            let these = shifts.iter().map(Shift::raise).filter(|raise| (*raise > 0) == raises);
+            these.map(i64::abs).sum::<i64>()
+        };
+        Self {
+            number,
+            products: i64::try_from(shifts.len()).expect("products are countable"),
+            units_lowered: sum(false),
+            units_raised: sum(true),
+            waiting,
+        }
+    }
+}
+
+/// For the audit log, unless nothing was stated.
+async fn note(tx: &mut EnterpriseTx, target: Target, statement: &Statement) -> Result<()> {
+    if statement.products == 0 && statement.waiting.is_none() {
+        return Ok(());
+    }
+    audit::noted(tx, Action::PublishingStated, Object::of("publishing", target.name().as_str()), statement).await
 }
 
 /// Every product of which something else is publishable now than was stated; of what is not sold any more, nothing is.
 pub(super) async fn shifts(tx: &mut EnterpriseTx, target: Target) -> Result<Vec<Shift>> {
+    let today = enterprises::today(tx).await?;
     Ok(sqlx::query_as!(
         Shift,
-        r#"WITH free AS (
-               SELECT b.product_id, sum(free_units(b)) AS available
-               FROM balances AS b JOIN cells AS c ON c.id = b.cell_id
-               WHERE c.warehouse_id = $3 AND serves_orders(c) AND free_units(b) > 0
-               GROUP BY 1
-           ), goals AS (
-               SELECT p.id AS product_id,
-                      least(coalesce(q.quota, r.quota), greatest(coalesce(f.available, 0) - greatest(r.safety, p.safety_stock), 0), 1000000)::int AS quantity
-               FROM products AS p
-               JOIN publishing AS r ON r.account_id = $1 AND r.wb_warehouse_id = $2
-               LEFT JOIN free AS f ON f.product_id = p.id
-               LEFT JOIN publishing_quotas AS q ON q.account_id = $1 AND q.wb_warehouse_id = $2 AND q.product_id = p.id
-               WHERE p.account_id = $1 AND p.archived_at IS NULL
-           ), said AS (
+        r#"WITH said AS (
                SELECT product_id, quantity FROM stated_quantities WHERE account_id = $1 AND wb_warehouse_id = $2
            )
            SELECT product_id AS "product_id!: ProductId", coalesce(s.quantity, 0) AS "was!", coalesce(g.quantity, 0) AS "quantity!"
-           FROM goals AS g FULL JOIN said AS s USING (product_id)
+           FROM publishing_goals($1, $2, $3, $4, $5, NULL) AS g FULL JOIN said AS s USING (product_id)
            WHERE coalesce(s.quantity, 0) <> coalesce(g.quantity, 0)
            ORDER BY 1"#,
         target.account_id as _,
         target.wb_warehouse_id as _,
         target.warehouse_id as _,
+        today,
+        uuid::Uuid::nil(),
     )
     .fetch_all(tx.conn())
     .await?)
+}
+
+/// The warehouse takes part from now on. What others of the same own warehouse state beyond their share is stated no more,
+/// so that together they never state a unit twice.
+pub(super) async fn join(tx: &mut EnterpriseTx, target: Target) -> Result<()> {
+    sqlx::query!(
+        "UPDATE publishing SET takes_part = true WHERE account_id = $1 AND wb_warehouse_id = $2 AND NOT takes_part",
+        target.account_id as _,
+        target.wb_warehouse_id as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    let others = sqlx::query_as!(
+        Target,
+        "SELECT w.account_id, w.wb_warehouse_id, w.warehouse_id
+         FROM wildberries_warehouses AS w
+         JOIN publishing AS r ON r.account_id = w.account_id AND r.wb_warehouse_id = w.wb_warehouse_id
+         WHERE w.account_id = $1 AND w.wb_warehouse_id <> $2 AND w.warehouse_id = $3 AND w.gone_at IS NULL AND r.takes_part
+         ORDER BY w.wb_warehouse_id",
+        target.account_id as _,
+        target.wb_warehouse_id as _,
+        target.warehouse_id as _,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    for other in others {
+        let standing = lock(tx, other).await?;
+        let lowered: Vec<_> = shifts(tx, other).await?.into_iter().filter(|shift| shift.raise() < 0).collect();
+        let number = write(tx, other, &standing, &lowered).await?;
+        note(tx, other, &Statement::of(number, &lowered, None)).await?;
+    }
+    Ok(())
 }
 
 /// Units that were stated last, of all products.

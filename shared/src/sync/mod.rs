@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::{self, Account, SellerFacts};
 use crate::db::EnterpriseTx;
-use crate::ids::{AccountId, CellId, ProductId, ReceiptSheetId, ReceiptSheetLineId, WarehouseId, WbWarehouseId};
+use crate::ids::{AccountId, CellId, ReceiptSheetId, ReceiptSheetLineId, WarehouseId, WbWarehouseId};
 use crate::inventory::{self, DiscrepancyReason, GoodsReceipt, ReceiptLine};
 use crate::seal::Keyring;
 use crate::warehouses::{self, Cell, CellChange, CellLimits, CellVerdict, WildberriesWarehouse};
@@ -121,17 +121,15 @@ pub async fn unblock_cells(
     warehouse_id: WarehouseId,
     cells: &[CellId],
 ) -> Result<Vec<CellVerdict>> {
-    let lie = inventory::line_up_at(tx, cells).await?;
     let verdicts = warehouses::unblock_cells(tx, warehouse_id, cells).await?;
-    serve_from(tx, cells, &lie).await?;
+    serve_from(tx, cells).await?;
     Ok(verdicts)
 }
 
 /// Changes a cell; what may be sold from there now serves the orders that waited for it.
 pub async fn change_cell(tx: &mut EnterpriseTx, id: CellId, change: CellChange) -> Result<Cell> {
-    let lie = inventory::line_up_at(tx, &[id]).await?;
     let cell = warehouses::change_cell(tx, id, change).await?;
-    serve_from(tx, &[id], &lie).await?;
+    serve_from(tx, &[id]).await?;
     Ok(cell)
 }
 
@@ -142,16 +140,14 @@ pub async fn change_cells(
     cells: &[CellId],
     limits: &CellLimits,
 ) -> Result<Vec<CellVerdict>> {
-    let lie = inventory::line_up_at(tx, cells).await?;
     let verdicts = warehouses::change_cells(tx, warehouse_id, cells, limits).await?;
-    serve_from(tx, cells, &lie).await?;
+    serve_from(tx, cells).await?;
     Ok(verdicts)
 }
 
-/// Of what lay there when it was our turn: who puts something else there meanwhile serves those who wait for it.
-async fn serve_from(tx: &mut EnterpriseTx, cells: &[CellId], lie: &[ProductId]) -> Result<()> {
-    let mut products = inventory::free_in(tx, cells).await?;
-    products.retain(|product| lie.contains(product));
+/// The cells and what lies in them are held: who wants to put something else there waits.
+async fn serve_from(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<()> {
+    let products = inventory::free_in(tx, cells).await?;
     orders::reserve_waiting(tx, &products).await?;
     Ok(())
 }

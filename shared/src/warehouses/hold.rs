@@ -11,7 +11,7 @@ use crate::access::Permission;
 use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::ids::{CellId, WarehouseId};
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, inventory};
 
 /// What became of one row of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,16 +57,29 @@ impl CellVerdict {
     }
 }
 
-/// Holds cells of a warehouse; whoever is just moving something there is waited for. Those that are not there are left out.
+/// Holds cells of a warehouse and what lies in them; whoever is just moving something there is waited for. Those that are
+/// not there are left out.
+///
+/// In the order of whoever writes to the ledger: first the products, then the cells. What was put into one of the cells
+/// between the two was not waited for, so everything is let go then and waited for again.
 pub(super) async fn lock_cells(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, ids: &[CellId]) -> Result<Vec<Cell>> {
-    let locked: Vec<Uuid> = sqlx::query_scalar!(
-        r#"SELECT id AS "id: Uuid" FROM cells WHERE warehouse_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE"#,
-        warehouse_id as _,
-        &ids.iter().map(|id| id.0).collect::<Vec<_>>(),
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    look::by_ids(tx, &locked).await
+    loop {
+        sqlx::query("SAVEPOINT cells_held").execute(tx.conn()).await?;
+        let ours = inventory::products_in(tx, ids).await?;
+        inventory::line_up(tx, &ours).await?;
+        let locked: Vec<Uuid> = sqlx::query_scalar!(
+            r#"SELECT id AS "id: Uuid" FROM cells WHERE warehouse_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE"#,
+            warehouse_id as _,
+            &ids.iter().map(|id| id.0).collect::<Vec<_>>(),
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        if inventory::products_in(tx, ids).await?.iter().all(|product| ours.contains(product)) {
+            sqlx::query("RELEASE SAVEPOINT cells_held").execute(tx.conn()).await?;
+            return look::by_ids(tx, &locked).await;
+        }
+        sqlx::query("ROLLBACK TO SAVEPOINT cells_held").execute(tx.conn()).await?;
+    }
 }
 
 /// Judges each of the cells and answers with those to be changed.

@@ -73,7 +73,7 @@ pub async fn create_zone(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, new: 
     let (id, enterprise_id, now) = (ZoneId::new(), tx.enterprise_id(), tx.now().await?);
     sqlx::query!(
         "INSERT INTO zones (enterprise_id, id, warehouse_id, name, purpose, position, created_at)
-         VALUES ($1, $2, $3, $4, $5, coalesce($6, (SELECT max(z.position) + 1 FROM zones AS z WHERE z.warehouse_id = $3), 1), $7)",
+         VALUES ($1, $2, $3, $4, $5, coalesce($6, (SELECT least(max(z.position), 2147483646) + 1 FROM zones AS z WHERE z.warehouse_id = $3), 1), $7)",
         enterprise_id as _,
         id as _,
         warehouse_id as _,

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::compare::{self, Compared, Range};
+use super::compare::{self, Compared};
 use super::found::{self, Looked};
 use super::{Difference, Place, Proof, Scope};
 use crate::Result;
@@ -54,7 +54,7 @@ pub async fn prove_changed(tx: &mut EnterpriseTx, size: i64) -> Result<Step> {
         differences,
     };
     let walk = lock(tx, Scope::Part).await?;
-    settle(tx, Scope::Part, walk.place, now, &part).await?;
+    advance(tx, Scope::Part, walk.place, walk.began_at.unwrap_or(now), &part).await?;
     Ok(if i64::try_from(changed.len()).is_ok_and(|len| len < size) { Step::Ended } else { Step::More })
 }
 
@@ -64,15 +64,10 @@ pub async fn prove_next(tx: &mut EnterpriseTx, scope: Scope, size: i64) -> Resul
     let range = compare::range(tx, walk.place, size).await?;
     let compared = compare::all_in(tx, range, None).await?;
     found::record(tx, &Looked::In(range), &compared.differences).await?;
-    let began_at = walk.began_at.unwrap_or(now);
-    match scope {
-        Scope::Part => settle(tx, scope, range.to, now, &compared).await?,
-        Scope::Whole => {
-            advance(tx, range, began_at, &compared).await?;
-            if range.to.is_none() {
-                end_whole(tx).await?;
-            }
-        }
+    advance(tx, scope, range.to, walk.began_at.unwrap_or(now), &compared).await?;
+    // A part is told with what was found to have changed just before it; the whole when it has come to its end.
+    if scope == Scope::Part || range.to.is_none() {
+        end(tx, scope).await?;
     }
     Ok(if range.to.is_some() { Step::More } else { Step::Ended })
 }
@@ -98,16 +93,25 @@ pub async fn whole_is_due(tx: &mut EnterpriseTx) -> Result<bool> {
 }
 
 /// Notes for monitors how much is wrong in all enterprises together, and when the one that has waited longest was last
-/// recomputed as a whole; absent where that is still to come.
-pub async fn measure(tx: &mut PlatformTx, open: i64, oldest_whole: Option<DateTime<Utc>>) -> Result<()> {
+/// recomputed as a whole.
+pub async fn measure(tx: &mut PlatformTx, open: i64, oldest_whole: DateTime<Utc>) -> Result<()> {
     health::measure(tx, health::STOCK_DIFFERENCES, open).await?;
-    health::measure(tx, health::STOCK_PROVED_AT, oldest_whole.map_or(0, |at| at.timestamp())).await
+    health::measure(tx, health::STOCK_PROVED_AT, oldest_whole.timestamp()).await
 }
 
-/// What monitors are told of one enterprise: how much is wrong, and when everything was last recomputed.
-pub async fn standing(tx: &mut EnterpriseTx) -> Result<(i64, Option<DateTime<Utc>>)> {
-    let open = found::open(tx).await?;
-    Ok((open, last(tx, Scope::Whole).await?.map(|proof| proof.ended_at)))
+/// What monitors are told of one enterprise: how much is wrong, and when everything was last recomputed. One that never was
+/// has waited since it was founded.
+pub async fn standing(tx: &mut EnterpriseTx) -> Result<(i64, DateTime<Utc>)> {
+    let (open, enterprise_id) = (found::open(tx).await?, tx.enterprise_id());
+    let since = match last(tx, Scope::Whole).await? {
+        Some(proof) => proof.ended_at,
+        None => {
+            sqlx::query_scalar!("SELECT created_at FROM enterprises WHERE id = $1", enterprise_id as _)
+                .fetch_one(tx.conn())
+                .await?
+        }
+    };
+    Ok((open, since))
 }
 
 struct Walk {
@@ -139,8 +143,8 @@ fn apart(place: Option<Place>) -> (Option<CellId>, Option<ProductId>, Option<Lot
     place.map_or((None, None, None), |(cell, product, lot)| (Some(cell), Some(product), Some(lot)))
 }
 
-/// A step that is told by itself: its figures are the last ones.
-async fn settle(
+/// Adds the figures of a step to those of the walk.
+async fn advance(
     tx: &mut EnterpriseTx,
     scope: Scope,
     place: Option<Place>,
@@ -150,56 +154,38 @@ async fn settle(
     let (cell_id, product_id, lot_id) = apart(place);
     sqlx::query!(
         "UPDATE stock_proofs
-         SET cell_id = $2, product_id = $3, last_began_at = $4, last_ended_at = $4, last_balances = $5, last_entries = $6,
-             last_reservations = $7, last_holds = $9, last_differences = $8, lot_id = $10
+         SET cell_id = $2, product_id = $3, lot_id = $4, began_at = $5, balances = balances + $6, entries = entries + $7,
+             reservations = reservations + $8, holds = holds + $9, differences = differences + $10
          WHERE scope = $1",
         scope as Scope,
         cell_id as _,
         product_id as _,
+        lot_id as _,
         began_at,
         part.balances,
         part.entries,
         part.reservations,
-        i64::try_from(part.differences.len()).expect("a step is small"),
         part.holds,
-        lot_id as _,
+        i64::try_from(part.differences.len()).expect("a step is small"),
     )
     .execute(tx.conn())
     .await?;
     Ok(())
 }
 
-/// A step of a walk that is told when it has ended.
-async fn advance(tx: &mut EnterpriseTx, range: Range, began_at: DateTime<Utc>, part: &Compared) -> Result<()> {
-    let (cell_id, product_id, lot_id) = apart(range.to);
-    sqlx::query!(
-        "UPDATE stock_proofs
-         SET cell_id = $1, product_id = $2, began_at = $3, balances = balances + $4, entries = entries + $5,
-             reservations = reservations + $6, holds = holds + $8, differences = differences + $7, lot_id = $9
-         WHERE scope = 'whole'",
-        cell_id as _,
-        product_id as _,
-        began_at,
-        part.balances,
-        part.entries,
-        part.reservations,
-        i64::try_from(part.differences.len()).expect("a step is small"),
-        part.holds,
-        lot_id as _,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
-async fn end_whole(tx: &mut EnterpriseTx) -> Result<()> {
+/// Its figures are the last ones from now on. What is wrong in one place may have been found by several steps of a part.
+async fn end(tx: &mut EnterpriseTx, scope: Scope) -> Result<()> {
     let now = tx.now().await?;
     sqlx::query!(
         "UPDATE stock_proofs
-         SET last_began_at = began_at, last_ended_at = $1, last_balances = balances, last_entries = entries,
-             last_reservations = reservations, last_holds = holds, last_differences = differences,
+         SET last_began_at = began_at, last_ended_at = $2, last_balances = balances, last_entries = entries,
+             last_reservations = reservations, last_holds = holds,
+             last_differences = CASE WHEN scope = 'whole' THEN differences
+                                     ELSE (SELECT count(*) FROM stock_differences AS d
+                                           WHERE d.ended_at IS NULL AND d.seen_at >= stock_proofs.began_at) END,
              began_at = NULL, balances = 0, entries = 0, reservations = 0, holds = 0, differences = 0
-         WHERE scope = 'whole'",
+         WHERE scope = $1",
+        scope as Scope,
         now,
     )
     .execute(tx.conn())

@@ -196,6 +196,62 @@ async fn the_feed_tells_each_change_once_and_as_it_is_now() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_feed_tells_what_a_change_of_the_cell_makes_of_its_balances() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    shop.receive(0, 1, 3).await?;
+    shop.receive(1, 2, 3).await?;
+    let cells = shop.client.all(&format!("/warehouses/{}/cells", shop.warehouse)).await?;
+    let cell = text(cells.iter().find(|cell| cell["code"] == "A-01").context("a cell")?, "id")?;
+    let (_, mut cursor) = since(&shop.client, None).await?;
+    let act = |what: &str| format!("/warehouses/{}/cells/{what}", shop.warehouse);
+    let one = json!({ "cellIds": [cell] });
+    for (method, path, body, told) in [
+        (Method::POST, act("block"), json!({ "cellIds": [cell], "reason": "мокро" }), json!(["A-01", 0])),
+        (Method::POST, act("unblock"), one.clone(), json!(["A-01", 3])),
+        (Method::POST, act("change"), json!({ "cellIds": [cell], "purpose": "quarantine" }), json!(["A-01", 0])),
+        (Method::POST, act("change"), json!({ "cellIds": [cell], "purpose": "picking" }), json!(["A-01", 3])),
+        (Method::PATCH, format!("/cells/{cell}"), json!({ "code": "A-77" }), json!(["A-77", 3])),
+    ] {
+        let status = shop.client.ask(method, &path, Some(body)).await?.status.as_u16();
+        assert_eq!(status, 200, "{path}");
+        let (rows, next) = since(&shop.client, Some(cursor)).await?;
+        let rows: Vec<_> = rows.iter().map(|row| json!([row["cell"], row["available"]])).collect();
+        assert_eq!(rows, [told], "{path}");
+        cursor = next;
+    }
+    shop.client.patch(&format!("/cells/{cell}"), json!({ "pickSequence": 9 })).await?;
+    assert!(since(&shop.client, Some(cursor)).await?.0.is_empty(), "what no balance tells is no change");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_year_that_nobody_writes_is_refused() -> Result<()> {
+    let app = TestApp::start().await?;
+    let client = app.enterprise("Ромашка").await?;
+    let (far, near) = ("-10000-01-01T00:00:00Z", "2026-01-01T00:00:00Z");
+    let late = "%2B12000-01-01T00:00:00Z";
+    for (path, field) in [
+        (format!("/inventory/past?at={far}"), "at"),
+        (format!("/inventory/entries?from={far}"), "from"),
+        (format!("/inventory/entries?to={late}"), "to"),
+        (format!("/inventory/turnover?from={far}&to={near}"), "from"),
+        (format!("/inventory/turnover?from={near}&to={late}"), "to"),
+        (format!("/audit?from={far}"), "from"),
+        (format!("/audit?until={late}"), "until"),
+    ] {
+        let answer = client.ask(Method::GET, &path, None).await?;
+        assert_eq!(
+            (answer.status.as_u16(), answer.body["field"].as_str()),
+            (422, Some(field)),
+            "{path}: {}",
+            answer.body
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_change_that_commits_late_is_not_left_out_of_the_feed() -> Result<()> {
     let app = TestApp::start().await?;
     let shop = app.shop().await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use it::people::enterprise_of;
 use it::{Shop, TestApp};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -355,5 +356,55 @@ async fn labels_leave_the_printer_along_the_walking_path_and_read_as_their_cells
         status == 200 && label.contains("width=\"464\" height=\"320\"") && label.contains(">A-01</text>"),
         "{label}"
     );
+    Ok(())
+}
+
+/// Waits until somebody waits for a turn.
+async fn somebody_waits(app: &TestApp) -> Result<()> {
+    while app
+        .count(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        )
+        .await?
+        == 0
+    {}
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_closes_a_cell_waits_for_whoever_works_on_what_lies_there() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    shop.receive(0, 1, 5).await?;
+    let cell = cells(&shop).await?["A-01"].clone();
+    let product: uuid::Uuid = text(&shop.products[0], "id")?.parse()?;
+    for (what, body) in [
+        ("block", json!({ "cellIds": [cell], "reason": "мокро" })),
+        ("unblock", json!({ "cellIds": [cell] })),
+        ("archive", json!({ "cellIds": [cell] })),
+        ("change", json!({ "cellIds": [cell], "capacityUnits": 900 })),
+    ] {
+        // As every verb of the ledger: its turn first, then the cell.
+        let mut admin = app.admin_in(&enterprise_of(&shop.client).await?).await?;
+        let mut ledger = sqlx::Connection::begin(&mut admin).await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)")
+            .bind(product.as_u64_pair().1.cast_signed())
+            .execute(&mut *ledger)
+            .await?;
+        let path = format!("/warehouses/{}/cells/{what}", shop.warehouse);
+        let closing = shop.client.post(&path, body);
+        tokio::pin!(closing);
+        tokio::select! {
+            done = &mut closing => panic!("{what} did not wait: {done:?}"),
+            waits = somebody_waits(&app) => waits?,
+        }
+        sqlx::query("SELECT id FROM cells WHERE id = $1::uuid FOR NO KEY UPDATE NOWAIT")
+            .bind(&cell)
+            .execute(&mut *ledger)
+            .await?;
+        ledger.commit().await?;
+        closing.await?;
+    }
     Ok(())
 }

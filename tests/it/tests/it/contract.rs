@@ -231,3 +231,60 @@ async fn what_we_ask_and_what_the_simulator_answers_keeps_to_wildberries_documen
     assert!(violations.is_empty(), "{}", violations.join("\n"));
     Ok(())
 }
+
+/// What Postgres 14, the oldest that is supported, does not understand, as it would be written in a migration.
+const NEWER_THAN_POSTGRES_14: [&str; 34] = [
+    "any_value(",
+    "array_reverse(",
+    "array_sample(",
+    "array_shuffle(",
+    "array_sort(",
+    "casefold(",
+    "crc32(",
+    "date_add(",
+    "date_subtract(",
+    "is json",
+    "json_array(",
+    "json_arrayagg(",
+    "json_exists(",
+    "json_object(",
+    "json_objectagg(",
+    "json_query(",
+    "json_scalar(",
+    "json_serialize(",
+    "json_table(",
+    "json_value(",
+    "merge into",
+    "not enforced",
+    "nulls not distinct",
+    "on parameter",
+    "pg_input_is_valid(",
+    "random_normal(",
+    "regexp_count(",
+    "regexp_instr(",
+    "regexp_like(",
+    "regexp_substr(",
+    "security_invoker",
+    "uuidv4(",
+    "uuidv7(",
+    "without overlaps",
+];
+
+#[test]
+fn migrations_are_written_for_the_oldest_postgres() {
+    let mut files = 0;
+    for file in fs::read_dir(root().join("migrations")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "sql") {
+            continue;
+        }
+        files += 1;
+        let sql = fs::read_to_string(&path).unwrap();
+        let statements = sql.lines().map(|line| line.split("--").next().unwrap_or_default());
+        let words = statements.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ").to_lowercase();
+        for newer in NEWER_THAN_POSTGRES_14 {
+            assert!(!words.contains(newer), "{} says {newer}", path.display());
+        }
+    }
+    assert!(files > 30, "the migrations are there");
+}

@@ -224,3 +224,59 @@ async fn what_lay_in_the_cells_before_lots_lies_there_afterwards() -> Result<()>
     admin.close().await?;
     servers.drop_database(&database).await
 }
+
+/// Everything that the feed has behind a cursor, and where to go on.
+async fn changes(shop: &Shop<'_>, after: Option<&str>) -> Result<(Vec<Value>, String)> {
+    let after = after.map_or(String::new(), |after| format!("&after={after}"));
+    let page = shop.client.get(&format!("/inventory/changes?limit=1000{after}")).await?;
+    Ok((page["items"].as_array().context("a list")?.clone(), text(&page, "next")?))
+}
+
+#[tokio::test]
+async fn a_lot_whose_last_day_is_over_is_available_nowhere_and_the_feed_says_so() -> Result<()> {
+    let app = TestApp::start().await?;
+    let mut shop = app.shop().await?;
+    receive(&shop, 1, 5, Some(json!({ "code": "П-1", "expiresOn": day(&app, 1) }))).await?;
+    receive(&shop, 2, 2, None).await?;
+    let product = text(&shop.products[0], "id")?;
+    let sku = text(&shop.products[0], "sku")?;
+    shop.client.patch(&format!("/products/{product}"), json!({ "minStock": 4 })).await?;
+    let theirs = shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].clone();
+    let path = format!("/wildberries/warehouses/{theirs}");
+    shop.client.post(&format!("{path}/statements"), json!({})).await?;
+    let (_, cursor) = changes(&shop, None).await?;
+    let lists = ["/products?belowMinimum=true".to_owned(), format!("/products?belowMinimum=true&text={sku}")];
+    for list in &lists {
+        assert!(shop.client.all(list).await?.is_empty(), "{list}: seven are available");
+    }
+
+    app.clock.advance(chrono::Duration::days(2));
+    shop.client = app.sign_in(&shop.email).await?;
+    for by in ["lot", "cell", "warehouse", "product"] {
+        let rows = shop.client.all(&format!("/inventory?by={by}&productId={product}")).await?;
+        let sum = |field: &str| rows.iter().filter_map(|row| row[field].as_i64()).sum::<i64>();
+        assert_eq!((sum("onHand"), sum("available")), (7, 2), "{by}");
+    }
+    for list in &lists {
+        let found = shop.client.all(list).await?;
+        assert_eq!(found.iter().map(|row| &row["id"]).collect::<Vec<_>>(), [&json!(product)], "{list}");
+    }
+    let rows = shop.client.all(&format!("{path}/publishable")).await?;
+    let row = rows.iter().find(|row| row["productId"] == product.as_str()).context("the product")?;
+    assert_eq!((&row["available"], &row["publishable"], &row["stated"]), (&json!(2), &json!(2), &json!(7)));
+    shop.client.post(&format!("{path}/statements"), json!({})).await?;
+    assert_eq!(shop.client.all(&format!("{path}/stated?since=1")).await?[0]["quantity"], 2);
+    let (told, cursor) = changes(&shop, Some(&cursor)).await?;
+    assert_eq!(
+        told.iter().map(|row| (&row["lot"], &row["available"])).collect::<Vec<_>>(),
+        [(&json!("П-1"), &json!(0))]
+    );
+    assert!(changes(&shop, Some(&cursor)).await?.0.is_empty(), "once");
+
+    for _ in 0..3 {
+        shop.order(0)?;
+    }
+    shop.sync("new_orders").await?;
+    assert_eq!(reserved(&shop).await?, [("A-02".to_owned(), String::new(), 2)], "as many as were available");
+    Ok(())
+}

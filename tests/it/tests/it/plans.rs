@@ -1,9 +1,22 @@
-//! Questions to a ledger of some size are answered from its indexes, under row security, as the API's role asks them.
+//! Questions to a ledger of some size are answered from its indexes, under row security, as the API's role asks them; and
+//! no page reads the whole of it. What is explained is what the product asked, word by word.
 
-use anyhow::Result;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Result, ensure};
+use chrono::{Duration, Utc};
 use it::TestApp;
+use shared::access::Actor;
+use shared::db::EnterpriseTx;
+use shared::ids::{CellId, EnterpriseId, ProductId, WarehouseId};
+use shared::inventory::{self, BalanceFilter, EntryFilter, EntryKind, Grouping, Scope};
+use shared::page::PageQuery;
 use sqlx::{AssertSqlSafe, PgConnection};
 use stack::Role;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use uuid::Uuid;
 
 const ENTERPRISE: &str = "00000000-0000-0000-0000-0000000000e1";
 
@@ -21,6 +34,7 @@ async fn filled(app: &TestApp) -> Result<()> {
             "SET session_replication_role = replica;
              INSERT INTO enterprises (id, name, created_at) VALUES ('{ENTERPRISE}', 'Большая', now());
              INSERT INTO warehouses (enterprise_id, id, name, created_at) VALUES ('{ENTERPRISE}', md5('w')::uuid, 'Склад', now());
+             INSERT INTO warehouses (enterprise_id, id, name, created_at) VALUES ('{ENTERPRISE}', md5('w2')::uuid, 'Пустой', now());
              INSERT INTO products (enterprise_id, id, sku, name, created_at, changed_at)
              SELECT '{ENTERPRISE}', md5('p' || n)::uuid, 'S' || n, 'Товар', now(), now() FROM generate_series(0, 399) AS n;
              INSERT INTO lots (enterprise_id, product_id, id, created_at) SELECT enterprise_id, id, id, created_at FROM products;
@@ -52,76 +66,192 @@ async fn filled(app: &TestApp) -> Result<()> {
     Ok(())
 }
 
-/// How it would be answered.
-async fn plan(api: &mut PgConnection, query: &str) -> Result<String> {
-    let lines: Vec<String> =
-        sqlx::query_scalar(AssertSqlSafe(format!("EXPLAIN (COSTS OFF) {query}"))).fetch_all(api).await?;
+/// What is asked of the database on this thread.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Asked {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "sqlx::query" {
+            let mut statement = Statement::default();
+            event.record(&mut statement);
+            let Statement { summary, whole } = statement;
+            self.0.lock().unwrap().push(if whole.trim().is_empty() { summary } else { whole });
+        }
+    }
+}
+
+/// As sqlx tells it: a short one is its own summary.
+#[derive(Default)]
+struct Statement {
+    summary: String,
+    whole: String,
+}
+
+impl Visit for Statement {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "summary" => value.clone_into(&mut self.summary),
+            "db.statement" => value.clone_into(&mut self.whole),
+            _ => {}
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+}
+
+impl Asked {
+    /// What has been asked of the ledger and its balances since the last time.
+    fn take(&self) -> Vec<String> {
+        let mut asked = std::mem::take(&mut *self.0.lock().unwrap());
+        asked.retain(|sql| {
+            ["FROM balances", "FROM stock_entries", "JOIN stock_entries"].iter().any(|table| sql.contains(table))
+        });
+        asked.retain(|sql| {
+            ["SELECT", "WITH"].iter().any(|word| sql.trim_start().starts_with(word)) && !sql.contains("UPDATE ")
+        });
+        asked
+    }
+}
+
+/// How it would be answered whatever is asked for, where every index is used that can be.
+async fn plan(api: &mut PgConnection, sql: &str) -> Result<String> {
+    let places =
+        (1..=40).take_while(|place| sql.contains(&format!("${place}"))).map(|_| "NULL").collect::<Vec<_>>().join(", ");
+    run(api, &format!("PREPARE asked AS {sql}")).await?;
+    let given = if places.is_empty() { String::new() } else { format!("({places})") };
+    let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!("EXPLAIN (COSTS OFF) EXECUTE asked{given}")))
+        .fetch_all(&mut *api)
+        .await?;
+    run(api, "DEALLOCATE asked").await?;
     Ok(lines.join("\n"))
 }
 
-#[tokio::test]
-async fn sums_of_a_place_are_read_from_an_index_alone_and_pages_stop_early() -> Result<()> {
-    let app = TestApp::start().await?;
-    filled(&app).await?;
-    let mut api = app.as_role(Role::Api).await?;
-    run(&mut api, &format!("SET app.enterprise_id = '{ENTERPRISE}'")).await?;
-    let (cell, product) = ("md5('c7')::uuid", "md5('p150')::uuid");
-    for (index, side) in [("stock_entries_in_idx", "to_cell_id"), ("stock_entries_out_idx", "from_cell_id")] {
-        for query in [
-            format!("SELECT sum(quantity) FROM stock_entries WHERE {side} = {cell} AND product_id = {product} AND lot_id = {product}"),
-            format!(
-                "SELECT sum(quantity) FROM stock_entries
-                 WHERE {side} = {cell} AND product_id = {product} AND lot_id = {product} AND occurred_at > now() - interval '9 days'"
-            ),
-        ] {
-            let plan = plan(&mut api, &query).await?;
-            assert!(plan.contains(&format!("Index Only Scan using {index}")), "{query}\n{plan}");
+struct World {
+    app: TestApp,
+    asked: Asked,
+    api: PgConnection,
+}
+
+impl World {
+    async fn open(app: TestApp, asked: Asked) -> Result<Self> {
+        filled(&app).await?;
+        let mut api = app.as_role(Role::Api).await?;
+        run(&mut api, &format!("SET app.enterprise_id = '{ENTERPRISE}'")).await?;
+        run(&mut api, "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_sort = off")
+            .await?;
+        Ok(Self { app, asked, api })
+    }
+
+    async fn begin(&self) -> Result<EnterpriseTx> {
+        let actor = Actor::job(EnterpriseId(ENTERPRISE.parse()?), "inventory.prove_stock");
+        let tx = self.app.ctx.db.begin(&actor).await?;
+        self.asked.take();
+        Ok(tx)
+    }
+
+    /// What was asked just now is answered from these indexes, and nothing is read from end to end.
+    async fn stands_on(&mut self, what: &str, indexes: &[&str]) -> Result<()> {
+        let asked = self.asked.take();
+        ensure!(!asked.is_empty(), "{what}: nothing was asked");
+        let mut plans = Vec::new();
+        for sql in &asked {
+            plans.push(format!("{sql}\n{}", plan(&mut self.api, sql).await?));
         }
-        // Of a small ledger the planner takes a stretch of places by their pages.
-        let stretch = format!(
-            "SELECT {side}, product_id, lot_id, sum(quantity) FROM stock_entries
-             WHERE {side} IS NOT NULL AND ({side}, product_id, lot_id) > ({cell}, {product}, {product})
-               AND ({side}, product_id, lot_id) <= ({cell}, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-             GROUP BY 1, 2, 3"
-        );
-        let plan = plan(&mut api, &stretch).await?;
-        assert!(plan.contains(index) && !plan.contains("Seq Scan"), "{stretch}\n{plan}");
+        let plans = plans.join("\n\n");
+        for index in indexes {
+            assert!(plans.contains(&format!("using {index} ")), "{what}: {index}\n{plans}");
+        }
+        for table in ["stock_entries", "balances"] {
+            assert!(!plans.contains(&format!("Seq Scan on {table}")), "{what}\n{plans}");
+        }
+        Ok(())
     }
-    let reads = [
-        ("balances_pkey", format!(
-            "SELECT b.cell_id, b.product_id, free_units(b), l.code FROM balances AS b JOIN cells AS c ON c.id = b.cell_id JOIN lots AS l ON l.id = b.lot_id
-             WHERE b.on_hand > 0 AND (b.cell_id, b.product_id, b.lot_id) > ({cell}, {product}, {product})
-             ORDER BY b.cell_id, b.product_id, b.lot_id LIMIT 50")),
-        ("balances_pkey", format!(
-            "SELECT b.cell_id, c.code, b.product_id, sum(b.on_hand) FROM balances AS b JOIN cells AS c ON c.id = b.cell_id
-             WHERE b.on_hand > 0 AND (b.cell_id, b.product_id) > ({cell}, {product})
-             GROUP BY b.cell_id, c.code, c.warehouse_id, b.product_id ORDER BY b.cell_id, b.product_id LIMIT 50")),
-        ("balances_product_idx", format!(
-            "SELECT b.product_id, sum(b.on_hand), sum(free_units(b)) FILTER (WHERE serves_orders(c))
-             FROM balances AS b JOIN cells AS c ON c.id = b.cell_id
-             WHERE b.on_hand > 0 AND b.product_id > {product} GROUP BY b.product_id ORDER BY b.product_id LIMIT 10")),
-        ("balances_product_idx", format!("SELECT on_hand FROM balances WHERE product_id = {product}")),
-        ("balances_unchecked_idx", "SELECT cell_id FROM balances WHERE checked_at IS NULL ORDER BY cell_id, product_id, lot_id LIMIT 9".to_owned()),
-        ("balances_number_key", "SELECT cell_id FROM balances WHERE number > 3 AND number <= 9 ORDER BY number LIMIT 9".to_owned()),
-        ("stock_entries_product_time_idx", format!(
-            "SELECT id FROM stock_entries WHERE product_id = {product} AND (occurred_at, id) > (now() - interval '9 days', {cell})
-             ORDER BY occurred_at, id LIMIT 9")),
-        ("stock_entries_time_idx",
-         "SELECT id FROM stock_entries WHERE occurred_at >= now() - interval '9 days' ORDER BY occurred_at, id LIMIT 9".to_owned()),
-    ];
-    let kept = [("reservations_active_idx", "reservations"), ("holds_active_idx", "holds")].map(|(index, table)| {
-        // Joined as the lists are.
-        let query = format!(
-            "SELECT k.id, c.code, l.code FROM {table} AS k JOIN cells AS c ON c.id = k.cell_id JOIN lots AS l ON l.id = k.lot_id
-             WHERE k.status = 'active' AND k.id > {cell} ORDER BY k.id LIMIT 9"
-        );
-        (index, query)
-    });
-    for (index, query) in reads.into_iter().chain(kept) {
-        let plan = plan(&mut api, &query).await?;
-        assert!(plan.contains(&format!("using {index}")) && !plan.contains("Seq Scan on balances"), "{query}\n{plan}");
-        assert!(!plan.contains("Seq Scan on stock_entries") && !plan.contains("serves_orders("), "{query}\n{plan}");
+}
+
+fn page(limit: i64, after: Option<String>) -> Result<PageQuery> {
+    Ok(PageQuery::new(Some(limit), after)?)
+}
+
+async fn named(api: &mut PgConnection, what: &str) -> Result<Uuid> {
+    Ok(sqlx::query_scalar("SELECT md5($1)::uuid").bind(what).fetch_one(api).await?)
+}
+
+#[tokio::test]
+async fn questions_are_answered_from_their_indexes_and_pages_stop_early() -> Result<()> {
+    let asked = Asked::default();
+    let app = TestApp::start().await?;
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(asked.clone()));
+    let mut world = World::open(app, asked).await?;
+    let cell = CellId(named(&mut world.api, "c7").await?);
+    let product = ProductId(named(&mut world.api, "p150").await?);
+
+    for (by, index) in [
+        (Grouping::Lot, "balances_pkey"),
+        (Grouping::Cell, "balances_pkey"),
+        (Grouping::Warehouse, "balances_product_idx"),
+        (Grouping::Product, "balances_product_idx"),
+    ] {
+        let mut tx = world.begin().await?;
+        let now = inventory::balances(&mut tx, by, &BalanceFilter::default(), &page(50, None)?).await?;
+        assert_eq!(now.items.len(), 50);
+        world.stands_on("balances", &[index]).await?;
+        let week = Utc::now() - Duration::days(7);
+        inventory::past(&mut tx, week, by, &BalanceFilter::default(), &page(50, None)?).await?;
+        world.stands_on("past", &[index, "stock_entries_in_idx", "stock_entries_out_idx"]).await?;
     }
+
+    let of = EntryFilter::default;
+    for (what, filter, indexes) in [
+        ("everything", of(), &["stock_entries_time_idx"][..]),
+        ("a product", EntryFilter { product_id: Some(product), ..of() }, &["stock_entries_product_time_idx"]),
+        (
+            "a cell",
+            EntryFilter { cell_id: Some(cell), ..of() },
+            &["stock_entries_in_time_idx", "stock_entries_out_time_idx"],
+        ),
+        ("an actor", EntryFilter { actor: Some("job:test".to_owned()), ..of() }, &["stock_entries_actor_idx"]),
+        ("a kind", EntryFilter { kind: Some(EntryKind::Receipt), ..of() }, &["stock_entries_kind_idx"]),
+    ] {
+        let mut tx = world.begin().await?;
+        let entries = inventory::entries(&mut tx, &filter, &page(50, None)?).await?;
+        assert_eq!(entries.items.len(), 50, "{what}");
+        // What was there before and after is counted from the same indexes, place by place.
+        world.stands_on(what, &[indexes, &["stock_entries_in_idx", "stock_entries_out_idx"]].concat()).await?;
+    }
+
+    let mut tx = world.begin().await?;
+    inventory::changes(&mut tx, &page(50, None)?).await?;
+    world.stands_on("the feed", &["balances_number_key"]).await?;
+    inventory::prove_changed(&mut tx, 50).await?;
+    inventory::prove_next(&mut tx, Scope::Whole, 50).await?;
+    world.stands_on("the proof", &["balances_unchecked_idx", "stock_entries_in_idx", "stock_entries_out_idx"]).await
+}
+
+#[tokio::test]
+async fn no_page_reads_the_whole_ledger_for_what_is_not_there() -> Result<()> {
+    let app = TestApp::start().await?;
+    let world = World::open(app, Asked::default()).await?;
+    let mut api = world.app.as_role(Role::Api).await?;
+    let empty = WarehouseId(named(&mut api, "w2").await?);
+    let filter = EntryFilter { warehouse_id: Some(empty), ..EntryFilter::default() };
+    let (mut after, mut pages) = (None, 0);
+    loop {
+        let mut tx = world.begin().await?;
+        let page = inventory::entries(&mut tx, &filter, &page(50, after)?).await?;
+        assert!(page.items.is_empty());
+        pages += 1;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, 3, "twenty thousand of forty thousand entries are looked at at once");
+
+    let mut tx = world.begin().await?;
+    let before = Utc::now() - Duration::days(3000);
+    let past = inventory::past(&mut tx, before, Grouping::Lot, &BalanceFilter::default(), &page(50, None)?).await?;
+    assert!(past.items.is_empty() && past.next.is_some(), "fifty places are looked at, and then the next ones");
     Ok(())
 }
 

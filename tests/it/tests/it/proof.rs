@@ -265,3 +265,52 @@ async fn a_difference_out_of_reach_is_not_named() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn an_enterprise_that_cannot_be_proved_hinders_no_other() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let stranger = app.enterprise("Василёк").await?;
+    corrupted(&app, "UPDATE enterprises SET time_zone = 'Nowhere/At_All' WHERE name = 'Ромашка'").await?;
+    check(&app).await?;
+    assert!(proof(&shop.client).await?.get("lastWhole").is_none());
+    assert!(proof(&stranger).await?["lastWhole"]["endedAt"].is_string(), "the other one was");
+    assert_eq!(app.count("SELECT count(*) FROM gauges WHERE name = 'stock_proved_at' AND value > 0").await?, 1);
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'inventory.prove_stock' AND attempts > 0").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_run_found_among_the_changed_is_told_with_its_part() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    for product in 0..3 {
+        shop.receive(product, 1, 5).await?;
+    }
+    corrupted(
+        &app,
+        "UPDATE balances SET on_hand = 4
+         WHERE (cell_id, product_id) = (SELECT cell_id, product_id FROM balances ORDER BY cell_id DESC, product_id DESC LIMIT 1)",
+    )
+    .await?;
+    let enterprise: uuid::Uuid = text(&shop.client.get("/users/me").await?, "enterpriseId")?.parse()?;
+    let mut tx = app.ctx.db.begin(&Actor::job(EnterpriseId(enterprise), "inventory.prove_stock")).await?;
+    assert_eq!(inventory::prove_changed(&mut tx, 10).await?, Step::Ended);
+    assert_eq!(inventory::prove_next(&mut tx, Scope::Part, 1).await?, Step::More);
+    tx.commit().await?;
+    let part = proof(&shop.client).await?["lastPart"].clone();
+    assert_eq!((&part["balances"], &part["differences"]), (&json!(4), &json!(1)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_never_proved_is_late_like_everything_else() -> Result<()> {
+    let app = TestApp::start().await?;
+    app.enterprise("Ромашка").await?;
+    assert_eq!(stock(&app).await?["state"], "ok", "there was no time for it yet");
+    corrupted(&app, "UPDATE enterprises SET created_at = created_at - interval '3 days'").await?;
+    assert_eq!(stock(&app).await?["state"], "warn");
+    check(&app).await?;
+    assert_eq!(stock(&app).await?["state"], "ok");
+    Ok(())
+}

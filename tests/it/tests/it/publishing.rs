@@ -1,9 +1,14 @@
 //! What is published is never more than there is, a wrong rise waits for a second person, and everything can be stopped in
 //! one act.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
+use futures::future::try_join_all;
 use it::people::enterprise_of;
 use it::{Reach, Shop, TestApp};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use reqwest::Method;
 use serde_json::{Value, json};
 use stack::Client;
@@ -254,5 +259,198 @@ async fn nothing_is_published_that_nobody_who_asks_may_manage() -> Result<()> {
     let wrong = json!({ "items": [{ "productId": shop.account, "quota": 1 }] });
     let answer = shop.client.ask(Method::PUT, &format!("{path}/quotas"), Some(wrong)).await?;
     assert_eq!((answer.status.as_u16(), answer.body["field"].as_str()), (422, Some("items.0.productId")));
+    Ok(())
+}
+
+/// As many more warehouses at Wildberries, fed by the same own one; answers with the paths of all, by number.
+async fn siblings(shop: &Shop<'_>, more: i64) -> Result<Vec<String>> {
+    let first =
+        shop.client.get("/wildberries/warehouses").await?["items"][0]["wbWarehouseId"].as_i64().context("a number")?;
+    let mut admin = shop.app.admin_in(&enterprise_of(&shop.client).await?).await?;
+    for number in first + 1..=first + more {
+        sqlx::query(
+            "INSERT INTO wildberries_warehouses (enterprise_id, account_id, wb_warehouse_id, name, warehouse_id)
+             SELECT enterprise_id, account_id, $1, 'Ещё один', warehouse_id FROM wildberries_warehouses WHERE wb_warehouse_id = $2",
+        )
+        .bind(number)
+        .bind(first)
+        .execute(&mut admin)
+        .await?;
+    }
+    Ok((first..=first + more).map(|number| format!("/wildberries/warehouses/{number}")).collect())
+}
+
+/// Units that are stated of each product, in all of these warehouses together.
+async fn together(shop: &Shop<'_>, paths: &[String]) -> Result<BTreeMap<usize, i64>> {
+    let mut sums = BTreeMap::new();
+    for path in paths {
+        for (product, units) in stated(shop, path, 0).await? {
+            *sums.entry(product).or_insert(0) += units;
+        }
+    }
+    Ok(sums)
+}
+
+#[tokio::test]
+async fn warehouses_that_share_a_stock_have_it_one_after_the_other() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let paths = siblings(&shop, 1).await?;
+    let [one, other] = &paths[..] else { panic!("two") };
+    brake(&shop.client, 0, 0).await?;
+    shop.receive(0, 1, 10).await?;
+    assert_eq!(state(&shop.client, other).await?["unitsRaised"], 10, "the other has not stated anything yet");
+    assert_eq!(state(&shop.client, one).await?["unitsRaised"], 10, "the smaller number comes first");
+    assert_eq!((stated(&shop, one, 0).await?, stated(&shop, other, 1).await?), (vec![(0, 10)], vec![(0, 0)]));
+
+    shop.client.put(&format!("{one}/rule"), json!({ "safety": 1, "quota": 4 })).await?;
+    state(&shop.client, other).await?;
+    assert_eq!(
+        (stated(&shop, one, 0).await?, stated(&shop, other, 0).await?),
+        (vec![(0, 4)], vec![(0, 6)]),
+        "by quota"
+    );
+    let rows = shop.client.all(&format!("{other}/publishable")).await?;
+    let row = rows.iter().find(|row| row["productId"] == shop.products[0]["id"]).context("the product")?;
+    assert_eq!((&row["available"], &row["before"], &row["publishable"]), (&json!(10), &json!(4), &json!(6)));
+
+    let rule = shop.client.put(&format!("{one}/rule"), json!({ "safety": 1, "priority": 3 })).await?;
+    assert_eq!(rule["priority"], 3);
+    state(&shop.client, other).await?;
+    assert_eq!(
+        (stated(&shop, one, 0).await?, stated(&shop, other, 0).await?),
+        (vec![(0, 0)], vec![(0, 10)]),
+        "by priority"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_states_when_no_unit_is_stated_twice() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let paths = siblings(&shop, 2).await?;
+    brake(&shop.client, 0, 0).await?;
+    let product = format!("/products/{}", text(&shop.products[1], "id")?);
+    shop.client.patch(&product, json!({ "safetyStock": 2 })).await?;
+    let kept = [0, 2];
+    let mut chance = StdRng::seed_from_u64(20_261_203);
+    for act in 0..60 {
+        let path = &paths[chance.random_range(0..paths.len())];
+        let product = chance.random_range(0..kept.len());
+        let warehouse: i64 = path.rsplit('/').next().context("a number")?.parse()?;
+        match chance.random_range(0..6) {
+            0 | 1 => shop.receive(product, 1, chance.random_range(1..8)).await?,
+            2 => {
+                for _ in 0..chance.random_range(1..6) {
+                    shop.order(product)?;
+                }
+                shop.sync("new_orders").await?;
+            }
+            3 => {
+                let mut rule = json!({ "safety": chance.random_range(0..3), "priority": chance.random_range(0..3) });
+                if chance.random_bool(0.7) {
+                    rule["quota"] = json!(chance.random_range(0..12));
+                }
+                shop.client.put(&format!("{path}/rule"), rule).await?;
+            }
+            4 => {
+                let quota = json!({ "items": [{ "productId": shop.products[product]["id"], "quota": chance.random_range(0..9) }] });
+                shop.client.put(&format!("{path}/quotas"), quota).await?;
+            }
+            _ => {
+                let body = json!({ "wbWarehouseId": warehouse, "reason": "Проверка" });
+                shop.client.post("/wildberries/freeze", body).await?;
+            }
+        }
+        // One alone, or all at once; one that is frozen is thawed, which states, too.
+        let frozen = shop.client.get(&format!("{path}/rule")).await?.get("frozenAt").is_some();
+        if frozen && chance.random_bool(0.6) {
+            shop.client.post("/wildberries/thaw", json!({ "wbWarehouseId": warehouse })).await?;
+        } else if chance.random_bool(0.4) {
+            let statements: Vec<_> = paths.iter().map(|path| format!("{path}/statements")).collect();
+            let all = statements.iter().map(|path| shop.client.outcome(Method::POST, path, None));
+            assert!(try_join_all(all).await?.iter().all(|(status, _)| [200, 409].contains(status)));
+        } else if frozen || shop.client.outcome(Method::POST, &format!("{path}/statements"), None).await?.0 != 200 {
+            continue;
+        }
+        let mut open = 0;
+        for path in &paths {
+            open += i32::from(shop.client.get(&format!("{path}/rule")).await?.get("frozenAt").is_none());
+        }
+        if open == 0 {
+            continue;
+        }
+        let rows = shop.client.all("/inventory?by=product").await?;
+        for (product, units) in together(&shop, &paths).await? {
+            let row = rows.iter().find(|row| row["productId"] == shop.products[product]["id"]);
+            let available = row.and_then(|row| row["available"].as_i64()).unwrap_or(0);
+            assert!(
+                units <= (available - kept[product]).max(0),
+                "{act}: {units} of {available} of product {product} are stated"
+            );
+        }
+    }
+    assert!(app.count("SELECT count(*) FROM stated_quantities WHERE quantity > 0").await? > 1, "something was stated");
+    Ok(())
+}
+
+/// What lies behind a page, in its order.
+async fn behind(client: &Client, path: &str, page: &Value) -> Result<Vec<Value>> {
+    let (mut rows, mut next) = (Vec::new(), page.get("next").cloned());
+    while let Some(after) = next {
+        let page = client.get(&format!("{path}/stated?limit=1&after={}", after.as_str().context("a cursor")?)).await?;
+        rows.extend(page["items"].as_array().context("a list")?.clone());
+        next = page.get("next").cloned();
+    }
+    Ok(rows)
+}
+
+#[tokio::test]
+async fn what_falls_while_the_pages_are_turned_comes_on_one_of_the_next() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let path = path(&shop).await?;
+    for product in 0..3 {
+        shop.receive(product, 1, 5).await?;
+    }
+    state(&shop.client, &path).await?;
+    let first = shop.client.get(&format!("{path}/stated?limit=1")).await?;
+    let seen = &first["items"][0];
+    let product = shop.products.iter().position(|product| product["id"] == seen["productId"]).context("a product")?;
+    assert_eq!((&seen["quantity"], &seen["number"]), (&json!(5), &json!(1)));
+    shop.order(product)?;
+    shop.sync("new_orders").await?;
+    state(&shop.client, &path).await?;
+    let rest = behind(&shop.client, &path, &first).await?;
+    let numbers: Vec<_> = rest.iter().map(|row| row["number"].clone()).collect();
+    assert_eq!(numbers, [1, 1, 2], "in the order in which it was stated");
+    assert_eq!((&rest[2]["productId"], &rest[2]["quantity"]), (&seen["productId"], &json!(4)));
+
+    // A freeze in between states everything anew.
+    let first = shop.client.get(&format!("{path}/stated?limit=1")).await?;
+    shop.client.post("/wildberries/freeze", json!({ "reason": "Ошибка" })).await?;
+    let rest = behind(&shop.client, &path, &first).await?;
+    let quantities: Vec<_> = rest.iter().map(|row| (row["number"].clone(), row["quantity"].clone())).collect();
+    assert_eq!(quantities, vec![(json!(3), json!(0)); 3]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_maker_of_a_key_does_not_approve_what_the_key_asked_for() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let path = path(&shop).await?;
+    brake(&shop.client, 10, 0).await?;
+    shop.receive(0, 1, 3).await?;
+    state(&shop.client, &path).await?;
+    shop.receive(0, 1, 50).await?;
+    let (_, key) = app.key(&shop.client, json!({ "name": "Робот", "permissions": ["wildberries:manage"] })).await?;
+    let waiting = state(&key, &path).await?["waiting"].clone();
+    assert!(text(&waiting, "askedBy")?.starts_with("key:"));
+    let approve = format!("/publications/{}/approve", text(&waiting, "id")?);
+    shop.client.refused(&approve, json!({}), "four_eyes").await?;
+    let other = app.person(&shop.client, "manager", Reach::Enterprise).await?.client;
+    assert_eq!(other.post(&approve, json!({})).await?["status"], "approved");
     Ok(())
 }

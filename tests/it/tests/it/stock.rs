@@ -340,3 +340,17 @@ async fn a_row_that_a_cell_does_not_admit_hinders_no_other() -> Result<()> {
     assert_eq!(shop.client.get("/inventory/consistency").await?["differences"], json!([]));
     Ok(())
 }
+
+#[tokio::test]
+async fn more_than_a_balance_can_count_is_refused() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let line = json!({ "barcode": barcode(&shop, 0), "cell": "A-01", "quantity": 1_000_000 });
+    let receipt = |number: &str| json!({ "warehouseId": shop.warehouse, "number": number, "lines": vec![&line; 1000] });
+    for number in ["П-1", "П-2"] {
+        shop.client.post("/inventory/receipts", receipt(number)).await?;
+    }
+    shop.client.refused("/inventory/receipts", receipt("П-3"), "cell_full").await?;
+    assert_eq!(lies(&shop, 0).await?, [at("A-01", 2_000_000_000, 0, 0)]);
+    Ok(())
+}

@@ -316,3 +316,15 @@ async fn who_keeps_one_warehouse_neither_sees_nor_changes_another() -> Result<()
     keeper.patch(&format!("/cells/{}", own.as_str().unwrap()), json!({ "pickSequence": 9 })).await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_zone_is_made_behind_one_that_is_last_for_good() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let path = format!("/warehouses/{}/zones", shop.warehouse);
+    let last = json!({ "name": "Последняя", "purpose": "storage", "position": i32::MAX });
+    shop.client.post(&path, last).await?;
+    let next = shop.client.post(&path, json!({ "name": "Ещё одна", "purpose": "storage" })).await?;
+    assert_eq!(next["position"], i32::MAX);
+    Ok(())
+}
