@@ -97,7 +97,7 @@ async fn each_row_is_judged_by_what_lies_there_when_it_comes() -> Result<()> {
     let lines = [
         moved(&shop, stranger, ("A-04", "A-01"), 1),
         moved(&shop, 0, ("A-01", "A-03"), 3),
-        moved(&shop, stranger, ("A-04", "A-01"), 1),
+        moved(&shop, stranger, ("A-04", "A-01"), 2),
         moved(&shop, 0, ("A-03", "A-01"), 1),
     ];
     assert_eq!(verdicts(&shop, MOVES, &lines).await?, ["cell_mixing", "done", "done", "cell_mixing"]);
