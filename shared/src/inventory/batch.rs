@@ -270,9 +270,9 @@ impl Batch {
         self.cells.get(code).ok_or_else(|| (Refusal::CellUnknown, format!("the warehouse has no cell {code}")))
     }
 
-    /// Whether this cell has limits.
-    pub fn is_limited(&self, id: CellId) -> bool {
-        self.cells.values().any(|place| place.id == id && place.is_limited)
+    /// Those of these cells that have limits.
+    pub fn limited<'a>(&self, codes: impl Iterator<Item = &'a String>) -> Vec<Uuid> {
+        codes.filter_map(|code| self.cells.get(code)).filter(|place| place.is_limited).map(|place| place.id.0).collect()
     }
 
     /// Every product that was found.

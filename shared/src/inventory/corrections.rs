@@ -2,10 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::admit::admit;
-use super::batch::{
-    Batch, DocumentKind, Heading, Item, Part, Posted, Row, Verdict, check_quantity, document, settle, touched,
-};
+use super::admit::{Judged, Rows, judge_rows};
+use super::batch::{Batch, DocumentKind, Heading, Item, Part, Posted, Row, Verdict, check_quantity, document, touched};
 use super::moves::{too_little, too_much};
 use super::shelf::{Shelf, Taken, Want};
 use super::write::{By, Moved, write};
@@ -107,16 +105,23 @@ pub async fn adjust(tx: &mut EnterpriseTx, heading: &Heading, lines: &[AdjustLin
     let (items, codes) = (lines.iter().map(|line| &line.item), lines.iter().map(|line| &line.cell));
     let mut batch = Batch::open(tx, heading, Permission::AdjustStock, items, codes).await?;
     let mut shelf = Shelf::in_cells(tx, &batch.cells(), &batch.products()).await?;
-    let judge = |(row, line): (usize, &AdjustLine)| {
+    let judge = |batch: &mut Batch, shelf: &mut Shelf, row: usize| {
+        let line = &lines[row];
         let (reason, quantity) = (line.reason.name(), line.change.saturating_abs());
         if line.change > 0 {
-            bring(&mut batch, &mut shelf, heading, row, &line.cell, quantity, reason)
+            bring(batch, shelf, heading, row, &line.cell, quantity, reason)
         } else {
-            remove(&batch, &mut shelf, heading, row, (&line.cell, quantity), (Outside::Adjustment, reason))
+            remove(batch, shelf, heading, row, (&line.cell, quantity), (Outside::Adjustment, reason))
         }
     };
-    let verdicts = lines.iter().enumerate().map(judge).collect();
-    post(tx, heading, &batch, (DocumentKind::Adjust, EntryKind::Adjust), verdicts).await
+    let rows = Rows {
+        count: lines.len(),
+        mode: heading.mode,
+        kind: EntryKind::Adjust,
+        limited: batch.limited(lines.iter().filter(|line| line.change > 0).map(|line| &line.cell)),
+    };
+    let judged = judge_rows(tx, &mut batch, &mut shelf, rows, judge, |moved| *moved).await?;
+    post(tx, heading, &batch, (DocumentKind::Adjust, EntryKind::Adjust), judged).await
 }
 
 /// Writes goods off.
@@ -126,14 +131,15 @@ pub async fn write_off(tx: &mut EnterpriseTx, heading: &Heading, lines: &[WriteO
         check_words(heading, row, line.reason == WriteOffReason::Other)?;
     }
     let (items, codes) = (lines.iter().map(|line| &line.item), lines.iter().map(|line| &line.cell));
-    let batch = Batch::open(tx, heading, Permission::AdjustStock, items, codes).await?;
+    let mut batch = Batch::open(tx, heading, Permission::AdjustStock, items, codes).await?;
     let mut shelf = Shelf::in_cells(tx, &batch.cells(), &batch.products()).await?;
-    let judge = |(row, line): (usize, &WriteOffLine)| {
-        let to = (Outside::Loss, line.reason.name());
-        remove(&batch, &mut shelf, heading, row, (&line.cell, line.quantity), to)
+    let judge = |batch: &mut Batch, shelf: &mut Shelf, row: usize| {
+        let line = &lines[row];
+        remove(batch, shelf, heading, row, (&line.cell, line.quantity), (Outside::Loss, line.reason.name()))
     };
-    let verdicts = lines.iter().enumerate().map(judge).collect();
-    post(tx, heading, &batch, (DocumentKind::WriteOff, EntryKind::WriteOff), verdicts).await
+    let rows = Rows { count: lines.len(), mode: heading.mode, kind: EntryKind::WriteOff, limited: Vec::new() };
+    let judged = judge_rows(tx, &mut batch, &mut shelf, rows, judge, |moved| *moved).await?;
+    post(tx, heading, &batch, (DocumentKind::WriteOff, EntryKind::WriteOff), judged).await
 }
 
 /// Another reason than those of the list is told in words.
@@ -192,10 +198,8 @@ async fn post(
     heading: &Heading,
     batch: &Batch,
     (document_kind, kind): (DocumentKind, EntryKind),
-    verdicts: Vec<Verdict<Vec<Moved>>>,
+    judged: Vec<Judged<Moved>>,
 ) -> Result<Posted> {
-    let judged = settle(heading.mode, verdicts)?;
-    let judged = admit(tx, batch, heading.mode, kind, judged, |moved| *moved).await?;
     let moved: Vec<_> = judged.iter().flatten().flatten().copied().collect();
     batch.make_lots(tx, moved.iter().map(|moved| moved.lot_id)).await?;
     let freed: Vec<ProductId> =

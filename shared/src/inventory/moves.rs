@@ -1,10 +1,8 @@
 //! Moves from cell to cell of one warehouse, put-away among them. What is reserved or on hold stays where it is.
 
 use super::EntryKind;
-use super::admit::admit;
-use super::batch::{
-    Batch, DocumentKind, Heading, Item, Part, Posted, Verdict, check_quantity, document, settle, touched,
-};
+use super::admit::{Rows, judge_rows};
+use super::batch::{Batch, DocumentKind, Heading, Item, Part, Posted, Verdict, check_quantity, document, touched};
 use super::shelf::{Full, Shelf, Short, Taken, Want};
 use super::write::{By, Moved, write};
 use crate::access::Permission;
@@ -31,11 +29,16 @@ pub async fn move_stock(tx: &mut EnterpriseTx, heading: &Heading, lines: &[MoveL
         check_quantity(row, line.quantity)?;
     }
     let codes = lines.iter().flat_map(|line| [&line.from, &line.to]);
-    let batch = Batch::open(tx, heading, Permission::MoveStock, lines.iter().map(|line| &line.item), codes).await?;
+    let mut batch = Batch::open(tx, heading, Permission::MoveStock, lines.iter().map(|line| &line.item), codes).await?;
     let mut shelf = Shelf::in_cells(tx, &batch.cells(), &batch.products()).await?;
-    let verdicts = lines.iter().enumerate().map(|(row, line)| judge(&batch, &mut shelf, heading, row, line)).collect();
-    let rows = settle(heading.mode, verdicts)?;
-    let rows = admit(tx, &batch, heading.mode, EntryKind::Move, rows, |(_, moved)| *moved).await?;
+    let rows = Rows {
+        count: lines.len(),
+        mode: heading.mode,
+        kind: EntryKind::Move,
+        limited: batch.limited(lines.iter().map(|line| &line.to)),
+    };
+    let judge = |batch: &mut Batch, shelf: &mut Shelf, row: usize| judge(batch, shelf, heading, row, &lines[row]);
+    let rows = judge_rows(tx, &mut batch, &mut shelf, rows, judge, |(_, moved)| *moved).await?;
     let moved: Vec<_> = rows.iter().flatten().flatten().map(|(_, moved)| *moved).collect();
     let rows: Vec<_> =
         rows.into_iter().map(|row| row.map(|parts| parts.into_iter().map(|(part, _)| part).collect())).collect();
@@ -61,7 +64,6 @@ fn judge(
     }
     let warehouse_id = heading.warehouse_id;
     let want = Want { product_id, warehouse_id, cell_id: Some(from), lot_id, quantity: line.quantity };
-    let before = shelf.of(product_id);
     let taken = shelf.take(want).map_err(|short| too_little(&line.from, line.quantity, short))?;
     let part = |Taken { cell_id, lot_id, quantity }: Taken| {
         let id = StockEntryId::new();
@@ -70,11 +72,8 @@ fn judge(
         (part, Moved { id, product_id, lot_id, from, to, quantity, order: None, reason: None })
     };
     for taken in &taken {
-        if let Err(full) = shelf.put(warehouse_id, product_id, Taken { cell_id: to, ..*taken }) {
-            // The next lines find everything where it lay.
-            shelf.put_back(product_id, before);
-            return Err(too_much(&line.to, full));
-        }
+        let put = shelf.put(warehouse_id, product_id, Taken { cell_id: to, ..*taken });
+        put.map_err(|full| too_much(&line.to, full))?;
     }
     Ok(taken.into_iter().map(part).collect())
 }

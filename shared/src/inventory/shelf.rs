@@ -60,7 +60,7 @@ pub(super) struct Shelf {
 
 /// How one product lay.
 #[derive(Debug)]
-pub(super) struct Lies(Vec<Slot>);
+pub(super) struct Lies(ProductId, Vec<Slot>);
 
 impl Shelf {
     /// All that lies in these cells of these products, whatever the cells are for; what expires first comes first.
@@ -160,12 +160,12 @@ impl Shelf {
 
     /// How a product lies now, for `put_back`.
     pub fn of(&self, product_id: ProductId) -> Lies {
-        Lies(self.slots.get(&product_id).cloned().unwrap_or_default())
+        Lies(product_id, self.slots.get(&product_id).cloned().unwrap_or_default())
     }
 
     /// Lays a product as it lay before.
-    pub fn put_back(&mut self, product_id: ProductId, before: Lies) {
-        self.slots.insert(product_id, before.0);
+    pub fn put_back(&mut self, Lies(product_id, slots): Lies) {
+        self.slots.insert(product_id, slots);
     }
 
     /// Puts goods that a later line may take.

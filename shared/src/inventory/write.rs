@@ -66,13 +66,6 @@ pub(super) struct Moved {
     pub reason: Option<&'static str>,
 }
 
-impl Moved {
-    /// The cells on both sides.
-    pub fn cells(&self) -> impl Iterator<Item = CellId> + use<> {
-        [self.from, self.to].into_iter().filter_map(Place::cell_id)
-    }
-}
-
 /// By what document.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct By {

@@ -119,7 +119,7 @@ impl Round<'_> {
         let by_hand: Vec<_> = rows.iter().filter(|row| row["orderId"].is_null()).map(|row| row["id"].clone()).collect();
         ids.retain(|id| !by_hand.contains(id));
         ensure!(ids.is_empty(), "{} acknowledged reservations are not there", ids.len());
-        let answer = self.insist(1, self.release(json!(by_hand))).await?;
+        let answer = self.insist(1, self.release(&by_hand)).await?;
         ensure!(answer.status.is_success(), "released and was answered {} {}", answer.status, answer.body);
         Ok((outcomes.into_iter().map(|outcome| outcome.took).collect(), u64::try_from(cancelled)?))
     }
@@ -140,7 +140,7 @@ impl Round<'_> {
         self.act("reserve", RESERVATIONS, json!({ "lines": [{ "productId": self.product, "quantity": 1 }] }))
     }
 
-    fn release(&self, ids: Value) -> Act {
+    fn release(&self, ids: &[Value]) -> Act {
         self.act("release", "/inventory/reservations/release", json!({ "ids": ids }))
     }
 
@@ -164,7 +164,7 @@ impl Round<'_> {
         if !chance.random_ratio(1, 5) {
             return Ok(Outcome { took, kept: Some(id), cancelled: false });
         }
-        let answer = self.insist(number + 1, self.release(json!([id]))).await?;
+        let answer = self.insist(number + 1, self.release(&[id])).await?;
         ensure!(answer.status.is_success(), "released and was answered {} {}", answer.status, answer.body);
         Ok(Outcome { took, kept: None, cancelled: true })
     }
