@@ -123,8 +123,8 @@ pub async fn lines(tx: &mut EnterpriseTx, id: PublicationId, query: &PageQuery) 
 /// Somebody else has looked at it: it is stated, as far as it is publishable now.
 pub async fn approve(tx: &mut EnterpriseTx, id: PublicationId) -> Result<Publication> {
     let (target, standing, publication) = waiting(tx, id).await?;
-    let asker = api_keys::person_behind(tx, &publication.asked_by).await?;
-    tx.actor().require_other_than(&asker)?;
+    let first = api_keys::person_behind(tx, &publication.asked_by).await?;
+    tx.actor().require_other_than(&first)?;
     standing.refuse_frozen()?;
     let asked = sqlx::query!("SELECT product_id, quantity FROM publication_lines WHERE publication_id = $1", id as _)
         .fetch_all(tx.conn())

@@ -76,7 +76,7 @@ impl<S: tracing::Subscriber> Layer<S> for Asked {
             let mut statement = Statement::default();
             event.record(&mut statement);
             let Statement { summary, whole } = statement;
-            self.0.lock().unwrap().push(if whole.trim().is_empty() { summary } else { whole });
+            self.0.lock().expect("nobody panicked").push(if whole.trim().is_empty() { summary } else { whole });
         }
     }
 }
@@ -103,7 +103,7 @@ impl Visit for Statement {
 impl Asked {
     /// What has been asked of the ledger and its balances since the last time.
     fn take(&self) -> Vec<String> {
-        let mut asked = std::mem::take(&mut *self.0.lock().unwrap());
+        let mut asked = std::mem::take(&mut *self.0.lock().expect("nobody panicked"));
         asked.retain(|sql| {
             ["FROM balances", "FROM stock_entries", "JOIN stock_entries"].iter().any(|table| sql.contains(table))
         });
