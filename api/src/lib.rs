@@ -11,6 +11,7 @@ pub mod audit;
 pub mod auth;
 pub mod bodies;
 mod clearable;
+pub mod counts;
 pub mod docs;
 pub mod document;
 pub mod edge;
@@ -80,7 +81,7 @@ type Nouns = (
     products::Apis,
     (inventory::Api, inventory::acts::Api, inventory::answers::Api, inventory::held::Api, inventory::proof::Api),
     orders::Api,
-    requests::Api,
+    (requests::Api, counts::Apis),
     supplies::Api,
     printing::Api,
     jobs::Api,
@@ -99,7 +100,7 @@ const NOUNS: Nouns = (
     products::APIS,
     (inventory::Api, inventory::acts::Api, inventory::answers::Api, inventory::held::Api, inventory::proof::Api),
     orders::Api,
-    requests::Api,
+    (requests::Api, counts::APIS),
     supplies::Api,
     printing::Api,
     jobs::Api,
@@ -172,6 +173,8 @@ pub enum Tag {
     Products,
     /// Stock, goods receipts and the ledger.
     Inventory,
+    /// Stock counts: what is known, what is found, and the correction of one by the other.
+    Counts,
     /// Assembly orders.
     Orders,
     /// What is handed over to Wildberries.

@@ -112,6 +112,7 @@ pub async fn adjust(tx: &mut EnterpriseTx, heading: &Heading, lines: &[AdjustLin
     let mut shelf = Shelf::in_cells(tx, &batch.cells(), &batch.products()).await?;
     let judge = |(row, line): (usize, &AdjustLine)| {
         let (reason, quantity) = (line.reason.name(), line.change.saturating_abs());
+        batch.check_uncounted(&line.cell)?;
         if line.change > 0 {
             bring(&batch, &mut shelf, heading, row, &line.cell, quantity, reason)
         } else {

@@ -92,7 +92,7 @@ impl Shelf {
                JOIN enterprises AS e ON e.id = $3
                WHERE b.product_id = ANY($2) AND b.on_hand > b.reserved + b.on_hold
                  AND c.warehouse_id = ANY($1) AND c.purpose IN ('storage', 'picking')
-                 AND c.blocked_at IS NULL AND c.archived_at IS NULL
+                 AND c.blocked_at IS NULL AND c.archived_at IS NULL AND c.frozen_count_id IS NULL
                  AND (l.expires_on IS NULL OR l.expires_on >= ($4::timestamptz AT TIME ZONE e.time_zone)::date)
                ORDER BY CASE WHEN e.reservation_strategy = 'first_expired' THEN l.expires_on END,
                         CASE WHEN e.reservation_strategy = 'first_in' THEN l.created_at END,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  new ─┬─▶ reserved ─▶ picking ─▶ picked ─▶ packed ─▶ shipped ─▶ delivered
-//!       └─▶ out_of_stock ─▶ reserved          any but the last row ─▶ cancelled · impossible · returned
+//!       └─▶ out_of_stock ◀─▶ reserved         any but the last row ─▶ cancelled · impossible · returned
 //! ```
 
 mod follow;
@@ -78,7 +78,7 @@ impl OrderStatus {
         match self {
             New => &[Reserved, OutOfStock, Impossible, Cancelled],
             OutOfStock => &[Reserved, Impossible, Cancelled],
-            Reserved => &[Picking, Shipped, Impossible, Cancelled],
+            Reserved => &[OutOfStock, Picking, Shipped, Impossible, Cancelled],
             Picking => &[Reserved, Picked, Shipped, Impossible, Cancelled],
             Picked => &[Packed, Shipped, Cancelled],
             Packed => &[Shipped, Cancelled],
@@ -178,6 +178,20 @@ pub async fn reserve_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) -> R
         }
     }
     Ok(allotted.len())
+}
+
+/// Takes back what is held for orders and is not there: they wait again. Whoever calls this has lined up at their products, and
+/// calls back who is on the way to pick for them.
+pub async fn run_short(tx: &mut EnterpriseTx, orders: &[OrderId], comment: &str) -> Result<()> {
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let locked = store::lock_all(tx, orders).await?;
+    inventory::release(tx, orders).await?;
+    let picking: Vec<_> =
+        locked.iter().filter(|order| order.status == OrderStatus::Picking).map(|order| order.id).collect();
+    step(tx, &picking, OrderStatus::Picking, OrderStatus::Reserved, Some(comment)).await?;
+    step(tx, orders, OrderStatus::Reserved, OrderStatus::OutOfStock, Some(comment)).await
 }
 
 /// Serves the orders that waited for what a batch has freed.

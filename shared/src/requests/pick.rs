@@ -76,7 +76,7 @@ async fn choose(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<Vec<OrderId>>
         let found = sqlx::query_scalar!(
             "SELECT id FROM orders WHERE warehouse_id = $1 AND status = 'reserved' AND supply_id IS NULL
                AND NOT EXISTS (SELECT FROM reservations AS r JOIN cells AS c ON c.id = r.cell_id
-                               WHERE r.order_id = orders.id AND r.status = 'active' AND c.blocked_at IS NOT NULL)
+                               WHERE r.order_id = orders.id AND r.status = 'active' AND num_nonnulls(c.blocked_at, c.frozen_count_id) > 0)
              ORDER BY placed_at, id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
             new.warehouse_id as _,
             i64::try_from(wanted).expect("bounded"),
@@ -133,7 +133,7 @@ async fn choose(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<Vec<OrderId>>
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-async fn insert(tx: &mut EnterpriseTx, r#type: RequestType, new: &NewPicking) -> Result<RequestId> {
+pub(super) async fn insert(tx: &mut EnterpriseTx, r#type: RequestType, new: &NewPicking) -> Result<RequestId> {
     let (id, enterprise_id, now) = (RequestId::new(), tx.enterprise_id(), tx.now().await?);
     sqlx::query!(
         "INSERT INTO requests (enterprise_id, id, type, status, priority, warehouse_id, due_at, comment, created_at, changed_at)

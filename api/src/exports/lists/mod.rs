@@ -1,6 +1,7 @@
 //! The lists that can be exported: under each list's path with `/export` behind it, by the same filters and the same
 //! permission.
 
+mod counts;
 mod goods;
 mod orders;
 mod people;
@@ -12,10 +13,12 @@ mod work;
 use shared::page::Page;
 
 /// All of them.
-pub type Apis = (goods::Api, orders::Api, people::Api, places::Api, publishing::Api, stock::Api, work::Api);
+pub type Apis =
+    (counts::Api, goods::Api, orders::Api, people::Api, places::Api, publishing::Api, stock::Api, work::Api);
 
 /// All of them.
-pub const APIS: Apis = (goods::Api, orders::Api, people::Api, places::Api, publishing::Api, stock::Api, work::Api);
+pub const APIS: Apis =
+    (counts::Api, goods::Api, orders::Api, people::Api, places::Api, publishing::Api, stock::Api, work::Api);
 
 /// What is listed by a filter, and how one page of it is read.
 macro_rules! listed {

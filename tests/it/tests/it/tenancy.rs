@@ -46,6 +46,7 @@ async fn a_stranger_finds_nothing_and_sees_nothing() -> Result<()> {
         "/inventory/entries",
         "/inventory/holds",
         "/inventory/reservations",
+        "/counts",
         "/orders",
         "/requests",
         "/supplies",
