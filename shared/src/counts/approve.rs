@@ -20,7 +20,7 @@ pub async fn approve(tx: &mut EnterpriseTx, id: CountId, comment: Option<&str>) 
     four_eyes(tx, &held).await?;
     check_settled(tx, &held).await?;
     audit::noted(tx, Action::CountApproved, Object::of("count", id), &json!({ "comment": comment })).await?;
-    post::begin(tx, held, comment).await?;
+    post::begin(tx, &held, comment).await?;
     look::show(tx, id).await
 }
 

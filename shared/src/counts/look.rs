@@ -185,18 +185,19 @@ pub async fn lines(
          WHERE l.count_id = ",
     );
     sql.push_bind(id);
-    match filter.state {
-        None => {}
+    let condition = match filter.state {
+        None => "",
         Some(LineState::Different | LineState::Unexplained | LineState::Problem) if seen.hides_expected => {
             return Err(Error::invalid("state", "is not told of a blind count before its review"));
         }
-        Some(LineState::Uncounted) => drop(sql.push(" AND l.counted IS NULL AND NOT l.kept")),
-        Some(LineState::Counted) => drop(sql.push(" AND l.counted IS NOT NULL")),
-        Some(LineState::Disputed) => drop(sql.push(" AND l.disputed")),
-        Some(LineState::Different) => drop(sql.push(" AND l.difference <> 0")),
-        Some(LineState::Unexplained) => drop(sql.push(" AND l.difference <> 0 AND l.reason IS NULL")),
-        Some(LineState::Problem) => drop(sql.push(" AND l.problem IS NOT NULL")),
-    }
+        Some(LineState::Uncounted) => " AND l.counted IS NULL AND NOT l.kept",
+        Some(LineState::Counted) => " AND l.counted IS NOT NULL",
+        Some(LineState::Disputed) => " AND l.disputed",
+        Some(LineState::Different) => " AND l.difference <> 0",
+        Some(LineState::Unexplained) => " AND l.difference <> 0 AND l.reason IS NULL",
+        Some(LineState::Problem) => " AND l.problem IS NOT NULL",
+    };
+    sql.push(condition);
     if let Some(cell) = filter.cell_id {
         sql.push(" AND l.cell_id = ").push_bind(cell);
     }

@@ -57,7 +57,7 @@ struct Line {
 }
 
 /// Approved: what one page holds is corrected at once or not at all; more is promised.
-pub(super) async fn begin(tx: &mut EnterpriseTx, count: Held, comment: Option<&str>) -> Result<()> {
+pub(super) async fn begin(tx: &mut EnterpriseTx, count: &Held, comment: Option<&str>) -> Result<()> {
     sqlx::query!("UPDATE count_lines SET problem = NULL WHERE count_id = $1 AND problem IS NOT NULL", count.id as _)
         .execute(tx.conn())
         .await?;
@@ -68,21 +68,20 @@ pub(super) async fn begin(tx: &mut EnterpriseTx, count: Held, comment: Option<&s
     .fetch_one(tx.conn())
     .await?;
     if open == 0 {
-        return finish(tx, &count, comment).await;
+        return finish(tx, count, comment).await;
     }
     let document = match count.document_id {
         Some(document) => document,
-        None => open_document(tx, &count).await?,
+        None => open_document(tx, count).await?,
     };
     if open <= PAGE {
-        let (lines, refused) = judge_and_write(tx, &count, document).await?;
+        let refused = judge_and_write(tx, count, document).await?;
         if !refused.is_empty() {
             return Err(Error::RowsRefused(refused));
         }
-        debug_assert_eq!(i64::try_from(lines), Ok(open), "one page holds them all");
-        return finish(tx, &count, comment).await;
+        return finish(tx, count, comment).await;
     }
-    store::step(tx, &count, CountStatus::Posting, comment).await?;
+    store::step(tx, count, CountStatus::Posting, comment).await?;
     tx.enqueue(&PostCount { count_id: count.id }).await?;
     Ok(())
 }
@@ -94,8 +93,7 @@ pub async fn post_page(tx: &mut EnterpriseTx, id: CountId) -> Result<Progress> {
     let (CountStatus::Posting, Some(document)) = (count.status, count.document_id) else {
         return Ok(Progress { percent: 100, ended: true });
     };
-    let (_, refused) = judge_and_write(tx, &count, document).await?;
-    drop(refused);
+    judge_and_write(tx, &count, document).await?;
     let left = sqlx::query!(
         r#"SELECT count(*) AS "all!", count(*) FILTER (WHERE entry_id IS NULL AND problem IS NULL) AS "open!",
                   count(*) FILTER (WHERE problem IS NOT NULL) AS "problems!"
@@ -141,11 +139,7 @@ async fn finish(tx: &mut EnterpriseTx, count: &Held, comment: Option<&str>) -> R
 }
 
 /// Corrects the next lines, as far as they can be; those that cannot are noted on their lines and answered.
-async fn judge_and_write(
-    tx: &mut EnterpriseTx,
-    count: &Held,
-    document: StockDocumentId,
-) -> Result<(usize, Vec<RowRefused>)> {
+async fn judge_and_write(tx: &mut EnterpriseTx, count: &Held, document: StockDocumentId) -> Result<Vec<RowRefused>> {
     let lines = open_lines(tx, count).await?;
     let products: Vec<_> = lines.iter().map(|line| line.product_id).collect();
     inventory::line_up(tx, &products).await?;
@@ -173,7 +167,7 @@ async fn judge_and_write(
     let mut wanted: Vec<_> = short.iter().map(|(_, product, ..)| *product).collect();
     wanted.extend(written.iter().filter(|correction| correction.change > 0).map(|correction| correction.product_id));
     orders::reserve_waiting(tx, &wanted).await?;
-    Ok((lines.len(), refused))
+    Ok(refused)
 }
 
 impl Line {

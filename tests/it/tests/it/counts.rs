@@ -108,22 +108,8 @@ async fn whoever_counts_blindly_finds_nothing_that_is_expected_in_any_answer() -
     }
     answers.push(crew.counter.get("/counts").await?.to_string());
     for path in ["/lines", "/cells", "/tallies"] {
-        for format in ["csv", "json"] {
-            let (_, file) = crew.counter.download(&format!("{count}{path}/export?format={format}")).await?;
-            let file = String::from_utf8(file)?;
-            // A table has its columns, and nothing in them.
-            if format == "csv" {
-                let mut reader = file.trim_start_matches('\u{feff}').lines();
-                let columns: Vec<_> = reader.next().context("a header")?.split(',').collect();
-                for line in reader {
-                    let cells: Vec<_> = line.split(',').collect();
-                    let hidden = columns.iter().zip(&cells).filter(|(column, _)| secrets.contains(*column));
-                    assert!(hidden.into_iter().all(|(_, cell)| cell.is_empty()), "{line}");
-                }
-            } else {
-                answers.push(file);
-            }
-        }
+        let (_, file) = crew.counter.download(&format!("{count}{path}/export?format=json")).await?;
+        answers.push(String::from_utf8(file)?);
     }
     for answer in &answers {
         for secret in secrets {
