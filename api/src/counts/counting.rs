@@ -2,17 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use poem::web::Data;
-use poem_openapi::param::Path;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use shared::counts::{self, ScanKind};
+use shared::counts::{self, ScanKind, TallyFilter};
 use shared::db::Db;
 use shared::error::RowRefused;
 use shared::ids::{CountId, CountLineId, ProductId};
 use shared::inventory::{Item, Mode};
+use shared::page::PageQuery;
 
+use super::CountTally;
 use crate::Tag;
-use crate::answers::{Ending, shown};
+use crate::answers::{Ending, Page, shown};
 use crate::auth::Caller;
 use crate::inventory::LotName;
 use crate::problem::{ApiError, Code};
@@ -137,6 +139,29 @@ pub struct Api;
 
 #[OpenApi(tag = "Tag::Counts")]
 impl Api {
+    /// List who counted what and when, oldest first
+    #[oai(path = "/counts/:id/tallies", method = "get", operation_id = "list_count_tallies")]
+    async fn tallies(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<CountId>,
+        /// Of this line.
+        #[oai(name = "countLineId")]
+        count_line_id: Query<Option<CountLineId>>,
+        /// Rows per page, from 1 to 1000; 100 if absent.
+        limit: Query<Option<i64>>,
+        /// The `next` of the page before.
+        after: Query<Option<String>>,
+    ) -> Result<Json<Page<CountTally>>, ApiError> {
+        let query = PageQuery::new(limit.0, after.0)?;
+        let filter = TallyFilter { count_line_id: count_line_id.0 };
+        let mut tx = db.begin(&actor).await?;
+        let page = counts::tallies(&mut tx, id.0, &filter, &query).await?;
+        tx.commit().await?;
+        Ok(Json(Page::of(page)))
+    }
+
     /// Send what was counted, row by row; what was not expected gets a line of its own
     #[oai(path = "/counts/:id/tallies", method = "post", operation_id = "count_goods")]
     async fn count(

@@ -9,9 +9,9 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
-use shared::counts::{self, CountFilter, CountStatus, LineFilter, LineState, TallyFilter};
+use shared::counts::{self, CountFilter, CountStatus, LineFilter, LineState};
 use shared::db::Db;
-use shared::ids::{CellId, CountId, CountLineId, ProductId, WarehouseId};
+use shared::ids::{CellId, CountId, ProductId, WarehouseId};
 use shared::page::PageQuery;
 
 use crate::Tag;
@@ -166,29 +166,6 @@ impl Api {
         let filter = LineFilter { state: state.0, cell_id: cell_id.0, product_id: product_id.0 };
         let mut tx = db.begin(&actor).await?;
         let page = counts::lines(&mut tx, id.0, &filter, &query).await?;
-        tx.commit().await?;
-        Ok(Json(Page::of(page)))
-    }
-
-    /// List who counted what and when, oldest first
-    #[oai(path = "/counts/:id/tallies", method = "get", operation_id = "list_count_tallies")]
-    async fn tallies(
-        &self,
-        Caller(actor): Caller,
-        db: Data<&Db>,
-        id: Path<CountId>,
-        /// Of this line.
-        #[oai(name = "countLineId")]
-        count_line_id: Query<Option<CountLineId>>,
-        /// Rows per page, from 1 to 1000; 100 if absent.
-        limit: Query<Option<i64>>,
-        /// The `next` of the page before.
-        after: Query<Option<String>>,
-    ) -> Result<Json<Page<CountTally>>, ApiError> {
-        let query = PageQuery::new(limit.0, after.0)?;
-        let filter = TallyFilter { count_line_id: count_line_id.0 };
-        let mut tx = db.begin(&actor).await?;
-        let page = counts::tallies(&mut tx, id.0, &filter, &query).await?;
         tx.commit().await?;
         Ok(Json(Page::of(page)))
     }
