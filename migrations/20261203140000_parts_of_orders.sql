@@ -32,8 +32,8 @@ SET lot_id = coalesce((SELECT e.lot_id FROM stock_entries AS e
 ALTER TABLE move_lines
     ALTER COLUMN lot_id SET NOT NULL,
     DROP CONSTRAINT move_lines_order_key,
-    ADD CONSTRAINT move_lines_order_key UNIQUE (enterprise_id, order_id, part),
     ADD CONSTRAINT move_lines_lot_fkey FOREIGN KEY (enterprise_id, product_id, lot_id) REFERENCES lots (enterprise_id, product_id, id);
+CREATE UNIQUE INDEX move_lines_order_key ON move_lines (enterprise_id, order_id, part) WHERE moved_at IS NULL;
 ALTER TABLE move_lines    FORCE ROW LEVEL SECURITY;
 ALTER TABLE stock_entries FORCE ROW LEVEL SECURITY;
 ALTER TABLE lots          FORCE ROW LEVEL SECURITY;

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod auth;
 pub mod bodies;
 mod clearable;
+pub mod counts;
 pub mod docs;
 pub mod document;
 pub mod edge;
@@ -88,7 +89,7 @@ type Nouns = (
         inventory::transfers::Api,
     ),
     orders::Api,
-    requests::Api,
+    (requests::Api, counts::Apis),
     supplies::Api,
     printing::Api,
     jobs::Api,
@@ -115,7 +116,7 @@ const NOUNS: Nouns = (
         inventory::transfers::Api,
     ),
     orders::Api,
-    requests::Api,
+    (requests::Api, counts::APIS),
     supplies::Api,
     printing::Api,
     jobs::Api,
@@ -188,6 +189,8 @@ pub enum Tag {
     Products,
     /// Stock, goods receipts and the ledger.
     Inventory,
+    /// Stock counts: what is known, what is found, and the correction of one by the other.
+    Counts,
     /// Assembly orders.
     Orders,
     /// What is handed over to Wildberries.

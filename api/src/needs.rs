@@ -23,10 +23,11 @@ use shared::{Error, Result};
 
 use Needs::{Everywhere, Member, Person, Public, SignedIn, System};
 use Permission::{
-    AcknowledgeAlarms, AdjustStock, HoldStock, ManageEnterprise, ManageJobs, ManageKeys, ManagePeople, ManagePrinters,
-    ManageProducts, ManageRequests, ManageRoles, ManageSupplies, ManageTokens, ManageWarehouses, ManageWildberries,
-    MoveStock, PrintLabels, ReadAlarms, ReadAudit, ReadJobs, ReadOrders, ReadPeople, ReadPrinting, ReadRequests,
-    ReadStock, ReadWildberries, ReceiveGoods, ReserveStock, WorkRequests,
+    AcknowledgeAlarms, AdjustStock, ApproveCounts, HoldStock, ManageCounts, ManageEnterprise, ManageJobs, ManageKeys,
+    ManagePeople, ManagePrinters, ManageProducts, ManageRequests, ManageRoles, ManageSupplies, ManageTokens,
+    ManageWarehouses, ManageWildberries, MoveStock, PrintLabels, ReadAlarms, ReadAudit, ReadCounts, ReadJobs,
+    ReadOrders, ReadPeople, ReadPrinting, ReadRequests, ReadStock, ReadWildberries, ReceiveGoods, ReserveStock,
+    WorkCounts, WorkRequests,
 };
 
 /// What an operation asks of who calls it.
@@ -221,6 +222,24 @@ table! {
     "list_reservations": one(&[ReadStock]);
     "reserve_stock": one(&[ReserveStock]);
     "release_reservations": one(&[ReserveStock]);
+    "list_counts": one(&[ReadCounts]);
+    "plan_count": one(&[ManageCounts]);
+    "get_count": one(&[ReadCounts]);
+    "change_count": one(&[ManageCounts]);
+    "start_count": one(&[ManageCounts]);
+    "cancel_count": one(&[ManageCounts]);
+    "list_count_cells": one(&[ReadCounts]);
+    "list_count_lines": one(&[ReadCounts]);
+    "list_count_tallies": one(&[ReadCounts]);
+    "get_count_history": one(&[ReadCounts]);
+    "count_goods": one(&[WorkCounts]);
+    "count_empty_cell": one(&[WorkCounts]);
+    "scan_count": one(&[WorkCounts]);
+    "review_count": one(&[ManageCounts]);
+    "recount_lines": one(&[ManageCounts]);
+    "explain_count": one(&[ManageCounts]);
+    "approve_count": one(&[ApproveCounts]);
+    "reject_count": one(&[ApproveCounts]);
     "list_orders": one(&[ReadOrders]);
     "get_order": one(&[ReadOrders]);
     "get_order_history": one(&[ReadOrders]);
@@ -273,6 +292,10 @@ table! {
     "export_publication_lines": one(&[ReadWildberries]);
     "export_publishable": one(&[ReadWildberries]);
     "export_stated": one(&[ReadWildberries]);
+    "export_counts": one(&[ReadCounts]);
+    "export_count_cells": one(&[ReadCounts]);
+    "export_count_lines": one(&[ReadCounts]);
+    "export_count_tallies": one(&[ReadCounts]);
     "export_orders": one(&[ReadOrders]);
     "export_cells": one(&[ReadStock]);
     "export_requests": one(&[ReadRequests]);

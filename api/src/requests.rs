@@ -5,7 +5,6 @@ use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use shared::Error;
 use shared::db::Db;
 use shared::ids::{
     CellId, LotId, MoveLineId, OrderId, PickLineId, ProductId, RequestId, UserId, WarehouseId, WbOrderId,
@@ -15,6 +14,7 @@ use shared::requests::{
     self, NewPicking, PickLineStatus, Priority, RequestFilter, RequestStatus, RequestType, ScanKind,
 };
 use shared::versions::Version;
+use shared::{Error, counts};
 
 use crate::Tag;
 use crate::answers::{Current, Ending, Fresh, List, Page, shown};
@@ -330,7 +330,7 @@ impl Api {
         tx.answer(Current::of(request)).await
     }
 
-    /// Move a request to its next status
+    /// Move a request to its next status; one that asks for a count starts, reviews, approves or cancels it
     #[oai(path = "/requests/:id/status", method = "post", operation_id = "move_request")]
     async fn move_to(
         &self,
@@ -340,7 +340,7 @@ impl Api {
         body: Json<MoveRequest>,
     ) -> Result<Current<Request>, ApiError> {
         let mut tx = db.begin(&actor).await?;
-        let request = requests::move_to(&mut tx, id.0, body.status, body.comment.as_deref()).await?;
+        let request = counts::move_request(&mut tx, id.0, body.status, body.comment.as_deref()).await?;
         tx.answer(Current::of(request)).await
     }
 

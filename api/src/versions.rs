@@ -16,12 +16,15 @@ use shared::versions::Version;
 use crate::idempotency::parameters;
 
 /// Operations that compare the version with what `If-Match` expects. Every other one refuses the header.
-pub const EDITS: [&str; 26] = [
+pub const EDITS: [&str; 33] = [
+    "approve_count",
     "archive_product",
     "archive_warehouse",
     "assign_request",
+    "cancel_count",
     "change_category",
     "change_cell",
+    "change_count",
     "change_enterprise",
     "change_me",
     "change_product",
@@ -36,12 +39,16 @@ pub const EDITS: [&str; 26] = [
     "deliver_supply",
     "move_request",
     "publish_supply",
+    "recount_lines",
+    "reject_count",
     "replace_token",
     "restore_product",
     "restore_warehouse",
+    "review_count",
     "set_product_import_columns",
     "set_shipping",
     "set_user_grants",
+    "start_count",
     "undo_product_import",
 ];
 

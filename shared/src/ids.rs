@@ -39,6 +39,12 @@ ids! {
     CategoryId,
     /// A storage place with a code that a scanner reads.
     CellId,
+    /// A stock count.
+    CountId,
+    /// One lot of a product in a cell, as a count has it.
+    CountLineId,
+    /// What somebody counted.
+    CountTallyId,
     /// A line of a history.
     HistoryId,
     /// Goods that nobody may have for now.

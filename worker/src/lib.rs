@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit;
+mod counts;
 pub mod ctx;
 pub mod health;
 pub mod idempotency;
@@ -28,6 +29,7 @@ pub mod users;
 
 use shared::accounts::{TellOfSharedSeller, WatchTokens};
 use shared::audit::{MakePartitions, SealEntries};
+use shared::counts::{PostCount, ServeThawed};
 use shared::inventory::ProveStock;
 use shared::orders::ReserveBundles;
 use shared::printing::RunLane;
@@ -54,6 +56,9 @@ pub fn registry() -> Registry {
         .job::<MakePartitions>()
         // What proves itself.
         .job::<ProveStock>()
+        // What is counted.
+        .job::<PostCount>()
+        .job::<ServeThawed>()
         // Seller accounts.
         .job::<WatchTokens>()
         .job::<TellOfSharedSeller>()

@@ -6,7 +6,7 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Json, PlainText};
 use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
-use shared::ids::{CellId, PrinterId, WarehouseId, ZoneId};
+use shared::ids::{CellId, CountId, PrinterId, WarehouseId, ZoneId};
 use shared::page::PageQuery;
 use shared::versions::Version;
 use shared::warehouses::{self, CellChange, CellFilter, CellLimits, CellState, Mixing, NewCell, Purpose};
@@ -52,6 +52,8 @@ pub struct Cell {
     pub blocked_reason: Option<String>,
     /// Who blocked it: `user:<id>` or `key:<id>`.
     pub blocked_by: Option<String>,
+    /// The count that has frozen it: nothing goes in or out until it is counted.
+    pub frozen_count_id: Option<CountId>,
     /// Since when it is out of use.
     pub archived_at: Option<DateTime<Utc>>,
     /// Units that lie there.
@@ -92,6 +94,7 @@ impl From<warehouses::Cell> for Cell {
             blocked_at: cell.blocked_at,
             blocked_reason: cell.blocked_reason,
             blocked_by: cell.blocked_by,
+            frozen_count_id: cell.frozen_count_id,
             archived_at: cell.archived_at,
             units: cell.units,
             reserved: cell.reserved,

@@ -147,6 +147,14 @@ permissions! {
     HoldStock = "stock:hold", Warehouses => [Administrator, Manager, Storekeeper];
     /// Reserve goods by hand and release them.
     ReserveStock = "stock:reserve", Warehouses => [Administrator, Manager, Storekeeper];
+    /// See stock counts; of a blind one not what is expected, until it is reviewed.
+    ReadCounts = "counts:read", Own => [Administrator, Manager, Storekeeper, Picker, Viewer];
+    /// Count: send what was counted.
+    WorkCounts = "counts:work", Own => [Administrator, Manager, Storekeeper, Picker];
+    /// Plan, start, review and call off stock counts.
+    ManageCounts = "counts:manage", Warehouses => [Administrator, Manager, Storekeeper];
+    /// Approve what a stock count found by somebody else, or reject it.
+    ApproveCounts = "counts:approve", Warehouses => [Administrator, Manager];
     /// See orders and supplies.
     ReadOrders = "orders:read", Own => [Administrator, Manager, Storekeeper, Picker, Viewer];
     /// See prices, costs and payouts wherever they stand.

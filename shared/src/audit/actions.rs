@@ -52,6 +52,17 @@ actions! {
     CellsBlocked = "cells.blocked", "Cells were blocked", "Ячейки заблокированы";
     CellsRestored = "cells.restored", "Cells were taken into use again", "Ячейки снова в работе";
     CellsUnblocked = "cells.unblocked", "Cells were unblocked", "Ячейки разблокированы";
+    CountApproved = "count.approved", "A stock count was approved", "Инвентаризация подтверждена";
+    CountCancelled = "count.cancelled", "A stock count was called off", "Инвентаризация отменена";
+    CountChanged = "count.changed", "The plan of a stock count was changed", "Изменён план инвентаризации";
+    CountExplained = "count.explained", "Differences of a stock count got their reasons", "Указаны причины расхождений";
+    CountPlanned = "count.planned", "A stock count was planned", "Запланирована инвентаризация";
+    CountPosted = "count.posted", "A stock count was posted", "Инвентаризация проведена";
+    CountRecounted = "count.recounted", "Lines of a stock count are to be recounted", "Назначен пересчёт строк инвентаризации";
+    CountRejected = "count.rejected", "A stock count was rejected", "Инвентаризация отклонена";
+    CountReviewed = "count.reviewed", "A stock count was sent to review", "Инвентаризация передана на проверку";
+    CountStarted = "count.started", "A stock count was started", "Инвентаризация начата";
+    CountTallied = "count.tallied", "Somebody counted", "Внесены результаты пересчёта";
     EnterpriseChanged = "enterprise.changed", "An enterprise was changed", "Изменены данные предприятия";
     EnterpriseCreated = "enterprise.created", "An enterprise was founded", "Создано предприятие";
     EnterpriseStatusSet = "enterprise.status_set", "An enterprise was suspended or activated", "Предприятие приостановлено или возобновлено";

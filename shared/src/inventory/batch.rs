@@ -129,7 +129,7 @@ pub struct Posted {
 }
 
 /// What is said of a line, or why it is refused.
-pub(super) type Verdict<T> = std::result::Result<T, (Refusal, String)>;
+pub(crate) type Verdict<T> = std::result::Result<T, (Refusal, String)>;
 
 /// A cell that a line names.
 #[derive(Clone, Debug)]
@@ -137,13 +137,17 @@ struct Place {
     id: CellId,
     purpose: Purpose,
     blocked_reason: Option<String>,
+    /// The count that has frozen it.
+    frozen_by: Option<String>,
+    /// The count that counts it whole; what one counts of single products the database knows.
+    counted_by: Option<String>,
     /// Whether it takes no more than so much, or not everything together.
     is_limited: bool,
 }
 
 /// A batch whose lines were looked up, and whose products are ours until the transaction ends.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     products: Vec<Verdict<ProductId>>,
     /// Those that no cell keeps.
     not_kept: HashMap<ProductId, (Refusal, String)>,
@@ -227,7 +231,8 @@ impl Batch {
 
     /// The product of a line.
     pub fn product(&self, row: usize) -> Verdict<ProductId> {
-        self.products[row].clone()
+        let unnamed = || Err((Refusal::ProductUnknown, "the line names no product".to_owned()));
+        self.products.get(row).cloned().unwrap_or_else(unnamed)
     }
 
     /// The same, of goods that come in.
@@ -249,10 +254,35 @@ impl Batch {
     /// The same, where goods may be taken.
     pub fn giving_cell(&self, code: &str) -> Verdict<CellId> {
         let place = self.place(code)?;
-        match &place.blocked_reason {
-            Some(reason) => Err((Refusal::CellBlocked, format!("cell {code} is blocked: {reason}"))),
-            None => Ok(place.id),
+        match (&place.blocked_reason, &place.frozen_by) {
+            (Some(reason), _) => Err((Refusal::CellBlocked, format!("cell {code} is blocked: {reason}"))),
+            (None, Some(count)) => {
+                Err((Refusal::CellFrozen, format!("cell {code} is frozen while «{count}» counts it")))
+            }
+            (None, None) => Ok(place.id),
         }
+    }
+
+    /// Refuses to correct by hand what is being counted.
+    pub fn check_uncounted(&self, code: &str) -> Verdict<()> {
+        match &self.place(code)?.counted_by {
+            None => Ok(()),
+            Some(count) => {
+                Err((Refusal::CellUnderCount, format!("cell {code} is being counted by «{count}», which corrects it")))
+            }
+        }
+    }
+
+    /// The same cell, where goods may lie that were not picked.
+    pub fn counted_cell(&self, code: &str) -> Verdict<CellId> {
+        let place = self.place(code)?;
+        if place.purpose.is_counted() {
+            return Ok(place.id);
+        }
+        Err((
+            Refusal::CellOfPacking,
+            format!("{code} holds picked goods only, each of them an order's: it is not counted"),
+        ))
     }
 
     /// The same, where goods may be put by hand.
@@ -355,6 +385,9 @@ async fn find_cells<'a>(
     }
     let rows = sqlx::query!(
         r#"SELECT code, barcode, id, purpose, blocked_reason,
+                  (SELECT k.name FROM counts AS k WHERE k.id = frozen_count_id) AS frozen_by,
+                  (SELECT k.name FROM counts AS k JOIN count_cells AS o ON o.count_id = k.id
+                   WHERE o.cell_id = cells.id AND o.ended_at IS NULL AND k.scope <> 'products') AS counted_by,
                   (mixing <> 'anything' OR num_nonnulls(capacity_units, capacity_volume_ml, capacity_weight_g) > 0) AS "is_limited!"
            FROM cells
            WHERE warehouse_id = $1 AND (code = ANY($2) OR barcode = ANY($2)) AND archived_at IS NULL"#,
@@ -366,8 +399,14 @@ async fn find_cells<'a>(
     let mut cells = HashMap::new();
     let mut by_barcode = Vec::new();
     for row in rows {
-        let place =
-            Place { id: row.id, purpose: row.purpose, blocked_reason: row.blocked_reason, is_limited: row.is_limited };
+        let place = Place {
+            id: row.id,
+            purpose: row.purpose,
+            blocked_reason: row.blocked_reason,
+            frozen_by: row.frozen_by,
+            counted_by: row.counted_by,
+            is_limited: row.is_limited,
+        };
         by_barcode.extend(row.barcode.map(|barcode| (barcode, place.clone())));
         cells.insert(row.code, place);
     }
@@ -376,7 +415,7 @@ async fn find_cells<'a>(
 }
 
 /// The verdicts as they are told; where all must be done, one refused line refuses the batch.
-pub(super) fn settle<T>(mode: Mode, verdicts: Vec<Verdict<T>>) -> Result<Vec<std::result::Result<T, RowRefused>>> {
+pub(crate) fn settle<T>(mode: Mode, verdicts: Vec<Verdict<T>>) -> Result<Vec<std::result::Result<T, RowRefused>>> {
     let told =
         |(row, verdict): (usize, Verdict<T>)| verdict.map_err(|(refusal, detail)| RowRefused { row, refusal, detail });
     let rows: Vec<_> = verdicts.into_iter().enumerate().map(told).collect();

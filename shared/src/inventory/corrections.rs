@@ -108,6 +108,7 @@ pub async fn adjust(tx: &mut EnterpriseTx, heading: &Heading, lines: &[AdjustLin
     let judge = |batch: &mut Batch, shelf: &mut Shelf, row: usize| {
         let line = &lines[row];
         let (reason, quantity) = (line.reason.name(), line.change.saturating_abs());
+        batch.check_uncounted(&line.cell)?;
         if line.change > 0 {
             bring(batch, shelf, heading, row, &line.cell, quantity, reason)
         } else {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use super::turn::line_up;
 use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
 use crate::ids::{CellId, LotId, ProductId, WarehouseId};
@@ -266,6 +267,13 @@ fn narrow_to(sql: &mut QueryBuilder<Postgres>, filter: &BalanceFilter, bounds: &
     if let Some(warehouses) = &bounds.warehouses {
         sql.push(" AND c.warehouse_id = ANY(").push_bind(warehouses.clone()).push(")");
     }
+}
+
+/// Waits for our turn at whatever lies in these cells, before the cells are held: whoever writes to the ledger lines up first.
+pub(crate) async fn line_up_at(tx: &mut EnterpriseTx, cells: &[CellId]) -> Result<Vec<ProductId>> {
+    let products = products_in(tx, cells).await?;
+    line_up(tx, &products).await?;
+    Ok(products)
 }
 
 /// What lies in these cells, by id.

@@ -36,7 +36,7 @@ impl LotName {
 }
 
 /// The lot of a product that nobody told apart.
-pub(super) fn without_code(product_id: ProductId) -> LotId {
+pub(crate) fn without_code(product_id: ProductId) -> LotId {
     LotId(product_id.0)
 }
 

@@ -6,6 +6,7 @@ mod admit;
 mod allot;
 mod batch;
 mod corrections;
+mod counted;
 mod feed;
 mod fulfil;
 mod held;
@@ -32,16 +33,19 @@ use crate::ids::ProductId;
 
 pub(crate) use allot::line_up_with_parts;
 pub use allot::{Allotted, Wanted, allot, reserve, served};
+pub(crate) use batch::{Batch, Verdict, settle};
 pub use batch::{DocumentKind, Heading, Item, MAX_LINES, Mode, Part, Posted, Row, StockDocument};
 pub use corrections::{AdjustLine, AdjustReason, WriteOffLine, WriteOffReason, adjust, write_off};
+pub(crate) use counted::{Correction, Lying, correct, held_beside, lying, open_correction, youngest};
 pub use feed::{Changes, changes};
 pub use fulfil::{Held, deliver, expect_return, pick, put_back, release, ship};
 pub use held::{HeldFilter, Hold, Reservation, holds, reservations};
 pub use history::{Entry, EntryFilter, Turn, entries};
 pub use holds::{HoldLine, HoldReason, ReserveLine, hold, reserve_by_hand};
 pub use look::{Balance, BalanceFilter, Grouping, balances};
-pub(crate) use look::{free_in, products_in};
+pub(crate) use look::{free_in, line_up_at, products_in};
 pub use lots::LotName;
+pub(crate) use lots::without_code;
 pub use moves::{MoveLine, move_stock};
 pub use past::{PastBalance, past};
 pub use proof::{

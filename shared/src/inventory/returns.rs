@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::admit::admit;
-use super::batch::{Batch, DocumentKind, Heading, Part, Posted, Row, Verdict, document, enter, settle, touched};
+use super::admit::{Rows, judge_rows};
+use super::batch::{Batch, DocumentKind, Heading, Part, Posted, Row, Verdict, document, enter, touched};
 use super::fulfil::{moved, shipped};
+use super::shelf::Shelf;
 use super::turn::line_up;
 use super::write::{By, Moved, UnitOfOrder, write};
 use super::{EntryKind, Outside};
@@ -59,20 +60,19 @@ pub(crate) async fn receive_returns(
     }
     let products: Vec<_> = units.values().flatten().map(|(_, (product_id, _))| *product_id).collect();
     line_up(tx, &products).await?;
-    let mut orders = lock(tx, &ids).await?;
-    let batch = Batch::of_cells(tx, heading, lines.iter().map(|line| &line.cell)).await?;
-    let mut comes = Vec::with_capacity(lines.len());
-    for (line, id) in lines.iter().zip(&named) {
-        let order = id.and_then(|id| orders.get_mut(&id));
-        comes.push(judge(&batch, line, order, &units));
-    }
-    let (verdicts, from): (Vec<_>, Vec<_>) = comes.into_iter().map(apart).unzip();
-    let judged =
-        admit(tx, &batch, heading.mode, EntryKind::ReturnReceived, settle(heading.mode, verdicts)?, |moved: &Moved| {
-            *moved
-        })
-        .await?;
-    let orders = judged.iter().zip(from).filter_map(|(row, from)| row.is_ok().then_some(from).flatten()).collect();
+    let orders = lock(tx, &ids).await?;
+    let mut batch = Batch::of_cells(tx, heading, lines.iter().map(|line| &line.cell)).await?;
+    let judge = |batch: &mut Batch, _: &mut Shelf, row: usize| -> Verdict<Vec<Moved>> {
+        if named[row].is_some() && named[..row].contains(&named[row]) {
+            return Err((Refusal::OrderTransition, "a line before it is about the same order".to_owned()));
+        }
+        judge(batch, &lines[row], named[row].and_then(|id| orders.get(&id)), &units)
+    };
+    let limited = batch.limited(lines.iter().map(|line| &line.cell));
+    let rows = Rows { count: lines.len(), mode: heading.mode, kind: EntryKind::ReturnReceived, limited };
+    let judged = judge_rows(tx, &mut batch, &mut Shelf::default(), rows, judge, |moved| *moved).await?;
+    let done = judged.iter().zip(&named).filter(|(row, _)| row.is_ok());
+    let orders = done.filter_map(|(_, id)| orders.get(id.as_ref()?)).map(|order| (order.id, order.status)).collect();
     let back: Vec<_> = judged.iter().flatten().flatten().copied().collect();
     let rows: Vec<Row> =
         judged.into_iter().map(|row| row.map(|moved| moved.iter().filter_map(part).collect())).collect();
@@ -83,17 +83,8 @@ pub(crate) async fn receive_returns(
     Ok(Returned { posted: Posted { document, rows, freed }, orders })
 }
 
-/// What a line brings, and the order with where it was.
-type Comes = (Vec<Moved>, (OrderId, OrderStatus));
-
-fn apart(verdict: Verdict<Comes>) -> (Verdict<Vec<Moved>>, Option<(OrderId, OrderStatus)>) {
-    match verdict {
-        Ok((moved, order)) => (Ok(moved), Some(order)),
-        Err(refused) => (Err(refused), None),
-    }
-}
-
-fn judge(batch: &Batch, line: &ReturnLine, order: Option<&mut Order>, units: &Units) -> Verdict<Comes> {
+/// The units that a line brings back.
+fn judge(batch: &Batch, line: &ReturnLine, order: Option<&Order>, units: &Units) -> Verdict<Vec<Moved>> {
     let Some(order) = order else {
         return Err(match &line.sticker {
             Some(sticker) => (Refusal::StickerUnknown, format!("no order has the sticker {sticker}")),
@@ -123,10 +114,7 @@ fn judge(batch: &Batch, line: &ReturnLine, order: Option<&mut Order>, units: &Un
         return Err((Refusal::OrderTransition, format!("nothing of order {number} has left")));
     };
     let cell = batch.taking_cell(&line.cell)?;
-    // The same order on a later line has come back by then.
-    order.status = OrderStatus::Returned;
-    let back = units.iter().map(|(unit, goods)| moved(*unit, *goods, place, cell)).collect();
-    Ok((back, (order.id, from)))
+    Ok(units.iter().map(|(unit, goods)| moved(*unit, *goods, place, cell)).collect())
 }
 
 /// The order that each line names, as far as it is in reach.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  new ─┬─▶ reserved ─▶ picking ─▶ picked ─▶ packed ─▶ shipped ─▶ delivered
-//!       └─▶ out_of_stock ─▶ reserved          any but the last row ─▶ cancelled · impossible · returned
+//!       └─▶ out_of_stock ◀─▶ reserved         any but the last row ─▶ cancelled · impossible · returned
 //! ```
 
 mod follow;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Permission;
 use crate::db::EnterpriseTx;
 use crate::ids::{AccountId, OrderId, ProductId, WarehouseId, WbWarehouseId};
-use crate::inventory::{self, Allotted, Frees, Heading, Posted, ReturnLine, Wanted};
+use crate::inventory::{self, Allotted, Frees, Heading, Held, Posted, ReturnLine, Wanted};
 use crate::jobs::{Job, Queue};
 use crate::{Error, Refusal, Result};
 
@@ -79,7 +79,7 @@ impl OrderStatus {
         match self {
             New => &[Reserved, OutOfStock, Impossible, Cancelled],
             OutOfStock => &[Reserved, Impossible, Cancelled],
-            Reserved => &[Picking, Shipped, Impossible, Cancelled],
+            Reserved => &[OutOfStock, Picking, Shipped, Impossible, Cancelled],
             Picking => &[Reserved, Picked, Shipped, Impossible, Cancelled],
             Picked => &[Packed, Shipped, Cancelled],
             Packed => &[Shipped, Cancelled],
@@ -209,6 +209,21 @@ async fn reserve_for(tx: &mut EnterpriseTx, waiting: &[store::Locked]) -> Result
         }
     }
     Ok(found.len())
+}
+
+/// Takes back what is held for orders because some of it is not there: they wait again. What they held is answered. Whoever calls this has lined up at their products, and
+/// calls back who is on the way to pick for them.
+pub async fn run_short(tx: &mut EnterpriseTx, orders: &[OrderId], comment: &str) -> Result<Vec<Held>> {
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let locked = store::lock_all(tx, orders).await?;
+    let held = inventory::release(tx, orders).await?;
+    let picking: Vec<_> =
+        locked.iter().filter(|order| order.status == OrderStatus::Picking).map(|order| order.id).collect();
+    step(tx, &picking, OrderStatus::Picking, OrderStatus::Reserved, Some(comment)).await?;
+    step(tx, orders, OrderStatus::Reserved, OrderStatus::OutOfStock, Some(comment)).await?;
+    Ok(held)
 }
 
 /// Serves the orders that waited for what an act on stock has freed.

@@ -24,6 +24,16 @@ pub(super) async fn lock(tx: &mut EnterpriseTx, id: OrderId) -> Result<Option<Lo
     .await?)
 }
 
+pub(super) async fn lock_all(tx: &mut EnterpriseTx, ids: &[OrderId]) -> Result<Vec<Locked>> {
+    Ok(sqlx::query_as!(
+        Locked,
+        "SELECT id, status, product_id, warehouse_id FROM orders WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
+        &ids.iter().map(|id| id.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
 /// The orders that wait for exactly these products, the longest waiting first; held in the order of their ids, as everybody
 /// holds orders.
 pub(super) async fn lock_waiting(tx: &mut EnterpriseTx, products: &[ProductId]) -> Result<Vec<Locked>> {

@@ -132,9 +132,12 @@ pub(crate) async fn show(tx: &mut EnterpriseTx, id: RequestId) -> Result<Request
                   (SELECT c.code FROM cells AS c WHERE c.id = r.at_cell_id) AS at_cell,
                   r.created_at, r.changed_at, r.version,
                   (SELECT count(*) FROM pick_lines AS l WHERE l.request_id = r.id)
-                + (SELECT count(*) FROM move_lines AS l WHERE l.request_id = r.id) AS "lines!",
+                + (SELECT count(*) FROM move_lines AS l WHERE l.request_id = r.id)
+                + (SELECT count(*) FROM counts AS k JOIN count_lines AS l ON l.count_id = k.id WHERE k.request_id = r.id) AS "lines!",
                   (SELECT count(*) FROM pick_lines AS l WHERE l.request_id = r.id AND l.status = 'pending')
-                + (SELECT count(*) FROM move_lines AS l WHERE l.request_id = r.id AND l.moved_at IS NULL) AS "open_lines!"
+                + (SELECT count(*) FROM move_lines AS l WHERE l.request_id = r.id AND l.moved_at IS NULL)
+                + (SELECT count(*) FROM counts AS k JOIN count_lines AS l ON l.count_id = k.id
+                   WHERE k.request_id = r.id AND k.status = 'counting' AND l.counted IS NULL AND NOT l.kept) AS "open_lines!"
            FROM requests AS r
            WHERE r.id = $1"#,
         id as _
@@ -154,9 +157,12 @@ pub async fn list(tx: &mut EnterpriseTx, filter: &RequestFilter, query: &PageQue
                   (SELECT c.code FROM cells AS c WHERE c.id = r.at_cell_id) AS at_cell,
                   r.created_at, r.changed_at, r.version,
                   (SELECT count(*) FROM pick_lines AS l WHERE l.request_id = r.id)
-                + (SELECT count(*) FROM move_lines AS l WHERE l.request_id = r.id) AS "lines!",
+                + (SELECT count(*) FROM move_lines AS l WHERE l.request_id = r.id)
+                + (SELECT count(*) FROM counts AS k JOIN count_lines AS l ON l.count_id = k.id WHERE k.request_id = r.id) AS "lines!",
                   (SELECT count(*) FROM pick_lines AS l WHERE l.request_id = r.id AND l.status = 'pending')
-                + (SELECT count(*) FROM move_lines AS l WHERE l.request_id = r.id AND l.moved_at IS NULL) AS "open_lines!"
+                + (SELECT count(*) FROM move_lines AS l WHERE l.request_id = r.id AND l.moved_at IS NULL)
+                + (SELECT count(*) FROM counts AS k JOIN count_lines AS l ON l.count_id = k.id
+                   WHERE k.request_id = r.id AND k.status = 'counting' AND l.counted IS NULL AND NOT l.kept) AS "open_lines!"
            FROM requests AS r
            WHERE ($1::text IS NULL OR r.status = $1) AND ($2::text IS NULL OR r.type = $2) AND ($3::uuid IS NULL OR r.id < $3)
              AND ($5::uuid[] IS NULL OR r.warehouse_id = ANY($5) OR r.assignee_id = $6)

@@ -7,6 +7,7 @@
 //!  any but completed ─▶ cancelled
 //! ```
 
+mod counts;
 mod look;
 mod pick;
 mod put_back;
@@ -23,9 +24,10 @@ use crate::ids::{OrderId, RequestId, UserId};
 use crate::orders::{self, OrderStatus};
 use crate::{Error, Refusal, Result};
 
+pub(crate) use counts::{count_of, expect as expect_request, follow_count, open_count};
 pub use look::{HistoryLine, PickLine, Request, RequestFilter, get, history, lines, list};
 pub(crate) use look::{enter, show};
-pub use pick::{NewPicking, close_lines, create_picking, open_put_back};
+pub use pick::{NewPicking, call_back, close_lines, create_picking, open_put_back};
 pub use put_back::{MoveLine, moves};
 pub use scan::{Next, Scan, ScanKind, Scanned, scan};
 

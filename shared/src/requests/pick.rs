@@ -6,7 +6,7 @@ use super::{Priority, Request, RequestStatus, RequestType, look, store};
 use crate::access::Permission;
 use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
-use crate::ids::{MoveLineId, OrderId, PickLineId, RequestId, UserId, WarehouseId};
+use crate::ids::{MoveLineId, OrderId, PickLineId, ProductId, RequestId, UserId, WarehouseId};
 use crate::inventory::Held;
 use crate::orders::{self, OrderStatus};
 use crate::{Error, Refusal, Result, warehouses};
@@ -92,7 +92,7 @@ async fn choose(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<Vec<OrderId>>
         let found = sqlx::query_scalar!(
             "SELECT id FROM orders WHERE warehouse_id = $1 AND status = 'reserved' AND supply_id IS NULL
                AND NOT EXISTS (SELECT FROM reservations AS r JOIN cells AS c ON c.id = r.cell_id
-                               WHERE r.order_id = orders.id AND r.status = 'active' AND c.blocked_at IS NOT NULL)
+                               WHERE r.order_id = orders.id AND r.status = 'active' AND num_nonnulls(c.blocked_at, c.frozen_count_id) > 0)
              ORDER BY placed_at, id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
             new.warehouse_id as _,
             i64::try_from(wanted).expect("bounded"),
@@ -149,7 +149,7 @@ async fn choose(tx: &mut EnterpriseTx, new: &NewPicking) -> Result<Vec<OrderId>>
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-async fn insert(tx: &mut EnterpriseTx, r#type: RequestType, new: &NewPicking) -> Result<RequestId> {
+pub(super) async fn insert(tx: &mut EnterpriseTx, r#type: RequestType, new: &NewPicking) -> Result<RequestId> {
     let (id, enterprise_id, now) = (RequestId::new(), tx.enterprise_id(), tx.now().await?);
     sqlx::query!(
         "INSERT INTO requests (enterprise_id, id, type, status, priority, warehouse_id, due_at, comment, created_at, changed_at)
@@ -184,8 +184,30 @@ pub async fn close_lines(tx: &mut EnterpriseTx, orders: &[OrderId]) -> Result<()
     Ok(())
 }
 
-/// Picked units of a cancelled order must go back: somebody is asked to, from packing to the cells they came from.
-pub async fn open_put_back(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, picked: &[Held]) -> Result<RequestId> {
+/// What orders held and hold no more: what was picked of it must go back, the products of the rest are answered. A part of a
+/// bundle may be picked before the others turn out not to be there; it counts as not picked then.
+pub async fn call_back(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, held: Vec<Held>) -> Result<Vec<ProductId>> {
+    let packing = warehouses::packing_cell(tx, warehouse_id).await?;
+    let (picked, free): (Vec<_>, Vec<_>) = held.into_iter().partition(|unit| unit.cell_id == packing);
+    if !picked.is_empty() {
+        sqlx::query!(
+            "UPDATE pick_lines SET status = 'cancelled', picked_at = NULL, picked_by = NULL WHERE order_id = ANY($1) AND status = 'picked'",
+            &picked.iter().map(|unit| unit.order_id.0).collect::<Vec<_>>()
+        )
+        .execute(tx.conn())
+        .await?;
+        open_put_back(tx, warehouse_id, &picked, "Остального для заказа нет: верните товар в ячейку").await?;
+    }
+    Ok(free.into_iter().map(|unit| unit.product_id).collect())
+}
+
+/// Picked units of orders that hold them no more must go back: somebody is asked to, from packing to the cells they came from.
+pub async fn open_put_back(
+    tx: &mut EnterpriseTx,
+    warehouse_id: WarehouseId,
+    picked: &[Held],
+    why: &str,
+) -> Result<RequestId> {
     let enterprise_id = tx.enterprise_id();
     let new = NewPicking {
         warehouse_id,
@@ -194,7 +216,7 @@ pub async fn open_put_back(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, pic
         assignee_id: None,
         priority: Priority::High,
         due_at: None,
-        comment: Some("Заказ отменён: верните товар в ячейку".to_owned()),
+        comment: Some(why.to_owned()),
     };
     let id = insert(tx, RequestType::StockMove, &new).await?;
     let lines = sqlx::query!(

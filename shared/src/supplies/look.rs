@@ -189,7 +189,7 @@ pub(super) async fn hindrances(tx: &mut EnterpriseTx, supply: &Supply) -> Result
     let counts = sqlx::query!(
         r#"SELECT count(*) FILTER (WHERE status NOT IN ('cancelled', 'impossible')) AS "live!",
                   count(*) FILTER (WHERE status NOT IN ('cancelled', 'impossible') AND in_supply_at IS NULL) AS "missing!",
-                  count(*) FILTER (WHERE status IN ('reserved', 'picking')) AS "unpicked!"
+                  count(*) FILTER (WHERE status IN ('out_of_stock', 'reserved', 'picking')) AS "unpicked!"
            FROM orders WHERE supply_id = $1"#,
         supply.id as _
     )

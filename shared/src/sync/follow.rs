@@ -69,7 +69,7 @@ async fn give_back(tx: &mut EnterpriseTx, order: &Changed) -> Result<()> {
     let packing = warehouses::packing_cell(tx, warehouse_id).await?;
     let (picked, free): (Vec<_>, Vec<_>) = held.into_iter().partition(|unit| unit.cell_id == packing);
     if !picked.is_empty() {
-        requests::open_put_back(tx, warehouse_id, &picked).await?;
+        requests::open_put_back(tx, warehouse_id, &picked, "Заказ отменён: верните товар в ячейку").await?;
     }
     let freed: Vec<_> = free.iter().map(|unit| unit.product_id).collect();
     orders::reserve_waiting(tx, &freed).await?;

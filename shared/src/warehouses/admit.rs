@@ -31,6 +31,8 @@ fn refusal(rule: &str) -> Option<Refusal> {
         "cells_archived" => Some(Refusal::CellArchived),
         "cells_blocked" => Some(Refusal::CellBlocked),
         "cells_capacity" => Some(Refusal::CellFull),
+        "cells_counted" => Some(Refusal::CellUnderCount),
+        "cells_frozen" => Some(Refusal::CellFrozen),
         "cells_mixing" => Some(Refusal::CellMixing),
         _ => None,
     }

@@ -13,7 +13,7 @@ use crate::access::Permission;
 use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
-use crate::ids::{CellId, WarehouseId, ZoneId};
+use crate::ids::{CellId, CountId, WarehouseId, ZoneId};
 use crate::versions::Version;
 use crate::{Error, Refusal, Result};
 
@@ -65,6 +65,8 @@ pub struct Cell {
     pub blocked_reason: Option<String>,
     /// Who blocked it.
     pub blocked_by: Option<String>,
+    /// The count that has frozen it: nothing goes in or out until it is counted.
+    pub frozen_count_id: Option<CountId>,
     /// Since when it is out of use.
     pub archived_at: Option<DateTime<Utc>>,
     /// How often it was changed.

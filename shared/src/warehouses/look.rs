@@ -127,7 +127,7 @@ async fn select(
         Cell,
         r#"SELECT c.id, c.warehouse_id, c.zone_id, c.code, c.barcode, c.purpose, c.pick_sequence, c.mixing,
                   c.capacity_units, c.capacity_volume_ml, c.capacity_weight_g,
-                  c.blocked_at, c.blocked_reason, c.blocked_by, c.archived_at, c.version,
+                  c.blocked_at, c.blocked_reason, c.blocked_by, c.frozen_count_id, c.archived_at, c.version,
                   t.units AS "units!", t.reserved AS "reserved!", t.products AS "products!",
                   t.volume_ml AS "volume_ml!", t.weight_g AS "weight_g!", t.unmeasured AS "unmeasured_units!"
            FROM cells AS c CROSS JOIN LATERAL cell_content(c.enterprise_id, c.id) AS t

@@ -102,6 +102,14 @@ impl Purpose {
         }
     }
 
+    /// Whether stock is counted there: what is picked and on its way out is not, because each of it is an order's.
+    pub fn is_counted(self) -> bool {
+        match self {
+            Self::Receiving | Self::Quarantine | Self::Storage | Self::Picking => true,
+            Self::Packing | Self::Shipping => false,
+        }
+    }
+
     /// Whether orders may reserve what lies there.
     pub fn is_sellable(self) -> bool {
         match self {

@@ -3,6 +3,7 @@
 
 mod acts;
 pub mod answers;
+mod count_acts;
 pub mod engine;
 mod mail;
 pub mod matrix;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use stack::client::text;
 
-use crate::{Act, Shop};
+use crate::{Act, Shop, count_acts};
 
 /// Arranges what the operation needs, and asks for it.
 pub(crate) async fn example(shop: &Shop<'_>, operation: &str, name: String) -> Result<Option<Act>> {
@@ -42,7 +42,7 @@ pub(crate) async fn example(shop: &Shop<'_>, operation: &str, name: String) -> R
             }
             Act::post(format!("/product-imports/{id}/undo"), None)
         }
-        _ => return Ok(None),
+        _ => return count_acts::example(shop, operation, name).await,
     }))
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn further(shop: &Shop<'_>, operation: &str, name: String) -> R
             let body = json!({ "sku": name, "name": name, "categoryId": category(shop).await?, "components": parts(shop).await? });
             vec![Act::post("/products", body)]
         }
-        _ => Vec::new(),
+        _ => count_acts::further(shop, operation, name).await?,
     })
 }
 

@@ -2,6 +2,7 @@
 //! permission.
 
 mod coming;
+mod counts;
 mod goods;
 mod orders;
 mod people;
@@ -13,12 +14,30 @@ mod work;
 use shared::page::Page;
 
 /// All of them.
-pub type Apis =
-    (coming::Api, goods::Api, orders::Api, people::Api, places::Api, publishing::Api, stock::Api, work::Api);
+pub type Apis = (
+    coming::Api,
+    counts::Api,
+    goods::Api,
+    orders::Api,
+    people::Api,
+    places::Api,
+    publishing::Api,
+    stock::Api,
+    work::Api,
+);
 
 /// All of them.
-pub const APIS: Apis =
-    (coming::Api, goods::Api, orders::Api, people::Api, places::Api, publishing::Api, stock::Api, work::Api);
+pub const APIS: Apis = (
+    coming::Api,
+    counts::Api,
+    goods::Api,
+    orders::Api,
+    people::Api,
+    places::Api,
+    publishing::Api,
+    stock::Api,
+    work::Api,
+);
 
 /// What is listed by a filter, and how one page of it is read.
 macro_rules! listed {

@@ -53,6 +53,7 @@ fn cell<'a>(
         blocked_at: None,
         blocked_reason: None,
         blocked_by: None,
+        frozen_count_id: None,
         archived_at: None,
         version: Version(1),
         units,

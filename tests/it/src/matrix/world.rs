@@ -14,11 +14,13 @@ use super::catalogue::{Catalogue, Kind};
 use super::document::{Operation, Position, SAMPLE};
 use crate::acts::{publication, transfer};
 use crate::people::enterprise_of;
-use crate::{Person, Reach, Shop, TestApp};
+use crate::{Person, Reach, Shop, TestApp, count_acts};
 
 /// What lies in a warehouse, and so is out of reach for whoever reaches another one only.
-const IN_A_WAREHOUSE: [&str; 11] = [
+const IN_A_WAREHOUSE: [&str; 13] = [
     "cells",
+    "count_lines",
+    "counts",
     "orders",
     "print_items",
     "print_jobs",
@@ -77,6 +79,7 @@ async fn furnish(shop: &Shop<'_>) -> Result<()> {
     let lines = json!({ "warehouseId": shop.warehouse, "lines": [found] });
     shop.client.post("/inventory/adjustments", lines).await?;
     publication(shop).await?;
+    count_acts::furnish(shop).await?;
     // Whoever reads the feed of changes gives numbers to what has none yet; then nothing is left to be numbered.
     shop.client.get("/inventory/changes?limit=1000").await.map(|_| ())
 }

@@ -15,10 +15,11 @@ use stack::client::text;
 use stack::{Client, Role};
 
 /// Operations that change something and leave no entry, each with the place that keeps what they do.
-const KEPT_ELSEWHERE: [(&str, &str); 3] = [
+const KEPT_ELSEWHERE: [(&str, &str); 4] = [
     ("pack_order", "the order's history"),
     ("refresh", "the session itself: it is the same one"),
     ("scan", "the stock ledger and the order's history, one line each"),
+    ("scan_count", "the tallies of the count, one for each scan"),
 ];
 
 async fn seal(app: &TestApp) -> Result<()> {

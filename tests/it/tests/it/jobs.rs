@@ -6,7 +6,7 @@ use anyhow::Result;
 use it::TestApp;
 use secrecy::SecretString;
 use serde_json::json;
-use shared::ids::{AccountId, JobId, LetterId, PrinterId, ProductId, SupplyId, SyncRunId};
+use shared::ids::{AccountId, CountId, JobId, LetterId, PrinterId, ProductId, SupplyId, SyncRunId};
 use shared::jobs::{Job, Outcome, Pusher, Queue, QueueNames, lease};
 use stack::client::text;
 use worker::idempotency::PruneAnswers;
@@ -159,7 +159,10 @@ fn what_jobs_look_like_in_their_rows_does_not_change() {
     }
     let id = "01900000-0000-7000-8000-000000000001".parse().unwrap();
     let (account_id, supply_id, run) = (AccountId(id), SupplyId(id), Some(SyncRunId(id)));
+    let count_id = CountId(id);
     let jobs = [
+        shown(&shared::counts::PostCount { count_id }),
+        shown(&shared::counts::ServeThawed { count_id }),
         shown(&PruneJobs {}),
         shown(&PruneAnswers {}),
         shown(&shared::audit::SealEntries {}),
@@ -177,12 +180,15 @@ fn what_jobs_look_like_in_their_rows_does_not_change() {
         shown(&shared::users::letters::SendLetter { letter_id: LetterId(id) }),
         shown(&worker::users::PruneSignIns {}),
     ];
+    let count = r#"{"count_id":"01900000-0000-7000-8000-000000000001"}"#;
     let both = r#"{"account_id":"01900000-0000-7000-8000-000000000001","run":"01900000-0000-7000-8000-000000000001"}"#;
     let timer = r#"{"account_id":"01900000-0000-7000-8000-000000000001"}"#;
     let supply = r#"{"supply_id":"01900000-0000-7000-8000-000000000001"}"#;
     assert_eq!(
         jobs,
         [
+            format!("counts.post_count default {count}"),
+            format!("counts.serve_thawed default {count}"),
             "jobs.prune default {}".to_owned(),
             "idempotency.prune_answers default {}".to_owned(),
             "audit.seal_entries default {}".to_owned(),

@@ -9,6 +9,8 @@ mod canary;
 mod cells;
 mod configuration;
 mod contract;
+mod counts;
+mod counts_model;
 mod document;
 mod door;
 mod email;

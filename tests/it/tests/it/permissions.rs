@@ -77,6 +77,24 @@ fn bodies_of_stock(warehouse: &str) -> BTreeMap<&'static str, Value> {
     ])
 }
 
+/// What counts are asked with.
+fn bodies_of_counts(warehouse: &str) -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("plan_count", json!({ "warehouseId": warehouse, "name": "Новая" })),
+        ("change_count", json!({ "name": "Другая" })),
+        ("start_count", json!({})),
+        ("cancel_count", json!({})),
+        ("count_goods", json!({ "lines": [{ "barcode": "0", "cell": "A-04", "quantity": 1 }] })),
+        ("count_empty_cell", json!({ "cell": "A-04" })),
+        ("scan_count", json!({ "kind": "cell", "code": "A-04" })),
+        ("review_count", json!({})),
+        ("recount_lines", json!({})),
+        ("explain_count", json!({ "others": { "reason": "lost" } })),
+        ("approve_count", json!({})),
+        ("reject_count", json!({ "comment": "нет" })),
+    ])
+}
+
 #[expect(clippy::too_many_lines, reason = "a table: one line per operation")]
 #[tokio::test]
 async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
@@ -102,6 +120,9 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
     let zone = text(&boss.post(&format!("/warehouses/{}/zones", shop.warehouse), zone).await?, "id")?;
     let cell = text(&boss.get("/cells?code=A-04").await?["items"][0], "id")?;
 
+    let plan = json!({ "warehouseId": shop.warehouse, "name": "Пересчёт", "cellIds": [cell] });
+    let count = text(&boss.post("/counts", plan).await?, "id")?;
+
     let place = |id: &str, path: &str| {
         let first = match path.split('/').nth(1).unwrap_or_default() {
             "warehouses" => &shop.warehouse,
@@ -119,6 +140,7 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
             "wildberries" => &shop.account,
             "zones" => &zone,
             "cells" => &cell,
+            "counts" => &count,
             _ => NOBODY,
         };
         let query = match id {
@@ -185,6 +207,7 @@ async fn each_permission_is_exactly_what_its_operations_need() -> Result<()> {
         ("resolve_print_item", json!({ "verdict": "printed" })),
     ]);
     bodies.extend(bodies_of_stock(&shop.warehouse));
+    bodies.extend(bodies_of_counts(&shop.warehouse));
 
     // Two people whose roles are changed before each operation: that holds from the next request on.
     let (only, but) =

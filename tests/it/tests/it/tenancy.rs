@@ -49,6 +49,7 @@ async fn a_stranger_finds_nothing_and_sees_nothing() -> Result<()> {
         "/inventory/transfers",
         "/inventory/receipt-sheets",
         "/inventory/reservations",
+        "/counts",
         "/orders",
         "/requests",
         "/supplies",
