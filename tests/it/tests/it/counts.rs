@@ -506,6 +506,48 @@ async fn missing_units_are_given_back_by_the_youngest_orders_which_get_other_sto
 }
 
 #[tokio::test]
+async fn a_bundle_of_which_a_part_is_missing_gives_back_the_others_and_is_picked_anew_later() -> Result<()> {
+    let app = TestApp::start().await?;
+    let crew = Crew::gather(&app).await?;
+    let shop = &crew.shop;
+    let part = |product: usize| json!({ "productId": shop.products[product]["id"], "quantity": 1 });
+    let set = format!("/products/{}", text(&shop.products[0], "id")?);
+    shop.client.patch(&set, json!({ "components": [part(1), part(2)] })).await?;
+    shop.receive(1, 1, 1).await?;
+    shop.receive(2, 2, 1).await?;
+    let number = shop.order(0)?;
+    shop.sync("new_orders").await?;
+    let (request, lines) = shop.picking(&[number]).await?;
+    shop.scan(&request, "cell", "A-01").await?;
+    shop.scan(&request, "item", lines[0]["barcodes"][0].as_str().context("a barcode")?).await?;
+
+    let cell = crew.cell("A-02").await?["id"].clone();
+    let count = crew.started(json!({ "cellIds": [cell] })).await?;
+    crew.tells(&crew.counter, &count, &[crew.row(2, "A-02", 0)]).await?;
+    crew.posted(&count).await?;
+    assert_eq!(shop.our(number).await?["status"], "out_of_stock");
+    assert!(shop.client.all("/inventory/reservations").await?.is_empty());
+    let back = shop.client.get("/requests?type=stock_move").await?;
+    let back = text(&back["items"][0], "id")?;
+    shop.client.post(&format!("/requests/{back}/status"), json!({ "status": "in_progress" })).await?;
+    shop.scan(&back, "cell", "A-01").await?;
+    shop.scan(&back, "item", lines[0]["barcodes"][0].as_str().context("a barcode")?).await?;
+
+    shop.receive(2, 3, 1).await?;
+    app.run_jobs().await?;
+    assert_eq!(shop.our(number).await?["status"], "reserved");
+    let (request, lines) = shop.picking(&[number]).await?;
+    assert_eq!(lines.len(), 2);
+    for line in &lines {
+        shop.scan(&request, "cell", &text(line, "cell")?).await?;
+        shop.scan(&request, "item", line["barcodes"][0].as_str().context("a barcode")?).await?;
+    }
+    assert_eq!(shop.our(number).await?["status"], "picked");
+    assert_eq!(crew.lies(1).await?, [at("PACKING", 1, 1)]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_kept_by_hand_is_not_counted_away() -> Result<()> {
     let app = TestApp::start().await?;
     let crew = Crew::gather(&app).await?;
