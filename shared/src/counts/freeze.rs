@@ -43,7 +43,7 @@ pub(super) async fn freeze(tx: &mut EnterpriseTx, id: CountId, cells: &[CellId])
 }
 
 fn busy(error: sqlx::Error) -> Error {
-    match error.as_database_error().and_then(|error| error.code()) {
+    match error.as_database_error().and_then(sqlx::error::DatabaseError::code) {
         Some(code) if code == "55P03" => Error::Unavailable {
             what: "a cell in which somebody is just working",
             retry_after: Some(Duration::from_secs(1)),

@@ -16,6 +16,7 @@ use crate::inventory::{self, Batch, Heading, Item, Mode, Verdict};
 
 /// One lot of a product in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_field_names, reason = "ids of three things, each by its own name")]
 pub(super) struct Place {
     pub cell_id: CellId,
     pub product_id: ProductId,
