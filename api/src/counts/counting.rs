@@ -22,7 +22,7 @@ use crate::problem::{ApiError, Code};
 /// So many units were found.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CountedLine {
+pub struct TalliedLine {
     /// Any barcode of the product,
     #[oai(validator(min_length = 1, max_length = 128))]
     pub barcode: Option<String>,
@@ -49,7 +49,7 @@ pub struct CountGoods {
     pub mode: Option<Mode>,
     /// At most 1000.
     #[oai(validator(min_items = 1, max_items = 1000))]
-    pub lines: Vec<CountedLine>,
+    pub lines: Vec<TalliedLine>,
 }
 
 /// What became of a row.
@@ -172,8 +172,8 @@ impl Api {
         body: Json<CountGoods>,
     ) -> Result<Json<CountedRows>, ApiError> {
         let CountGoods { mode, lines } = body.0;
-        let row = |line: CountedLine| {
-            let CountedLine { barcode, product_id, lot, cell, quantity, counted_at } = line;
+        let row = |line: TalliedLine| {
+            let TalliedLine { barcode, product_id, lot, cell, quantity, counted_at } = line;
             let item = Item { barcode, product_id, lot: lot.map(Into::into) };
             counts::Counted { item, cell, quantity, counted_at }
         };

@@ -25,12 +25,12 @@ impl<'a> Crew<'a> {
 
     /// Plans a count and starts it; what is said of the plan goes beside the rest of it.
     async fn started(&self, plan: Value) -> Result<String> {
-        let id = text(&self.planner.post("/counts", self.plan(plan)).await?, "id")?;
+        let id = text(&self.planner.post("/counts", self.plan(&plan)).await?, "id")?;
         self.planner.post(&format!("/counts/{id}/start"), json!({})).await?;
         Ok(format!("/counts/{id}"))
     }
 
-    fn plan(&self, more: Value) -> Value {
+    fn plan(&self, more: &Value) -> Value {
         let mut plan = json!({ "warehouseId": self.shop.warehouse, "name": "Пересчёт" });
         for (field, value) in more.as_object().into_iter().flatten() {
             plan[field] = value.clone();
@@ -172,8 +172,8 @@ async fn what_was_counted_earlier_is_compared_with_what_was_known_then() -> Resu
     let then = app.clock.now();
     app.clock.advance(chrono::Duration::seconds(60));
     let barcode = crew.shop.products[0]["barcodes"][0].clone();
-    let moved = json!({ "barcode": barcode, "from": "A-01", "to": "A-02", "quantity": 3 });
-    let moves = json!({ "warehouseId": crew.shop.warehouse, "lines": [moved] });
+    let line = json!({ "barcode": barcode, "from": "A-01", "to": "A-02", "quantity": 3 });
+    let moves = json!({ "warehouseId": crew.shop.warehouse, "lines": [line] });
     crew.shop.client.post("/inventory/moves", moves).await?;
     let mut row = crew.row(0, "A-01", 9);
     row["countedAt"] = json!(then);
@@ -212,8 +212,8 @@ async fn a_frozen_cell_gives_and_takes_nothing_and_serves_who_waited_when_it_is_
     let words = shop.client.refused(&format!("/requests/{request}/scans"), scan, "cell_frozen").await?;
     assert!(words.contains("A-01") && words.contains("Пересчёт"), "{words}");
     for (from, to) in [("A-01", "A-03"), ("A-03", "A-02")] {
-        let moved = json!({ "barcode": barcode, "from": from, "to": to, "quantity": 1 });
-        let moves = json!({ "warehouseId": shop.warehouse, "lines": [moved] });
+        let line = json!({ "barcode": barcode, "from": from, "to": to, "quantity": 1 });
+        let moves = json!({ "warehouseId": shop.warehouse, "lines": [line] });
         shop.client.refused("/inventory/moves", moves, "cell_frozen").await?;
     }
     let line = json!({ "barcode": barcode, "cell": "A-02", "quantity": 1 });
@@ -276,7 +276,7 @@ async fn whoever_planned_counted_or_reviewed_does_not_approve_nor_does_a_key_of_
     let key = |name: &str, permission: &str| json!({ "name": name, "permissions": [permission] });
     let (_, counting) = app.key(&counter, key("Сканер", "counts:work")).await?;
     let (_, approving) = app.key(&counter, key("Робот", "counts:approve")).await?;
-    let id = text(&planner.post("/counts", crew.plan(json!({}))).await?, "id")?;
+    let id = text(&planner.post("/counts", crew.plan(&json!({}))).await?, "id")?;
     let count = format!("/counts/{id}");
     planner.post(&format!("{count}/start"), json!({})).await?;
     // What a key counts, its maker has counted.
@@ -580,7 +580,7 @@ async fn a_cell_is_counted_by_one_count_at_a_time_and_not_corrected_by_hand_mean
     shop.receive(1, 1, 3).await?;
     let product = shop.products[0]["id"].clone();
     let first = crew.started(json!({ "productIds": [product], "name": "Первый" })).await?;
-    let second = text(&crew.planner.post("/counts", crew.plan(json!({}))).await?, "id")?;
+    let second = text(&crew.planner.post("/counts", crew.plan(&json!({}))).await?, "id")?;
     let words = crew.planner.refused(&format!("/counts/{second}/start"), json!({}), "cell_under_count").await?;
     assert!(words.contains("A-01") && words.contains("Первый"), "{words}");
     let line = |product: usize| json!({ "barcode": shop.products[product]["barcodes"][0], "cell": "A-01", "change": 1, "reason": "found" });
@@ -634,7 +634,7 @@ async fn a_request_asks_to_count_and_goes_where_its_count_goes() -> Result<()> {
     shop.receive(0, 1, 3).await?;
     let own = app.person(&shop.client, "picker", Reach::Own).await?;
     let stranger = app.person(&shop.client, "picker", Reach::Own).await?.client;
-    let planned = crew.planner.post("/counts", crew.plan(json!({ "assigneeId": own.id }))).await?;
+    let planned = crew.planner.post("/counts", crew.plan(&json!({ "assigneeId": own.id }))).await?;
     let (count, request) = (format!("/counts/{}", text(&planned, "id")?), text(&planned, "requestId")?);
     let request = format!("/requests/{request}");
     let shown = own.client.get(&request).await?;
@@ -671,11 +671,11 @@ async fn a_plan_is_changed_until_it_starts_and_names_what_is_there() -> Result<(
         crew.shop.client.get(&format!("/warehouses/{}/cells", second.warehouse)).await?["items"][0]["id"].clone();
     let packing = crew.cell("PACKING").await?["id"].clone();
     let answer =
-        crew.planner.ask(Method::POST, "/counts", Some(crew.plan(json!({ "cellIds": [cell, theirs] })))).await?;
+        crew.planner.ask(Method::POST, "/counts", Some(crew.plan(&json!({ "cellIds": [cell, theirs] })))).await?;
     assert_eq!((answer.status.as_u16(), answer.body["field"].as_str()), (422, Some("cellIds")));
     let both = json!({ "cellIds": [cell], "productIds": [crew.shop.products[0]["id"]] });
-    assert_eq!(crew.planner.outcome(Method::POST, "/counts", Some(crew.plan(both))).await?.0, 422);
-    let id = text(&crew.planner.post("/counts", crew.plan(json!({ "comment": "раз" }))).await?, "id")?;
+    assert_eq!(crew.planner.outcome(Method::POST, "/counts", Some(crew.plan(&both))).await?.0, 422);
+    let id = text(&crew.planner.post("/counts", crew.plan(&json!({ "comment": "раз" }))).await?, "id")?;
     let count = format!("/counts/{id}");
     let change = json!({ "name": "Ячейка", "comment": null, "cellIds": [cell], "blind": true });
     let changed = crew.planner.patch(&count, change).await?;
