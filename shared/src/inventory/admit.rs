@@ -29,6 +29,13 @@ pub(super) async fn admit<T>(
     if mode == Mode::AllOrNothing || limited.is_empty() {
         return Ok(rows);
     }
+    // Its warehouse before them, as whoever writes a document first.
+    sqlx::query!(
+        "SELECT id FROM warehouses WHERE id IN (SELECT warehouse_id FROM cells WHERE id = ANY($1)) ORDER BY id FOR KEY SHARE",
+        &limited
+    )
+    .fetch_all(tx.conn())
+    .await?;
     // All of them at once and in the order of their ids, as whoever writes a batch in one statement does.
     sqlx::query!("SELECT id FROM cells WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE", &limited)
         .fetch_all(tx.conn())
