@@ -45,8 +45,15 @@ pub(super) async fn judge_rows<T>(
         });
         return settle(mode, verdicts.collect());
     }
-    // As whoever writes a batch in one statement does: first whatever it touches, then what has limits, each in one order.
+    // As whoever writes a batch in one statement does: its warehouse first, then whatever it touches, then what has limits,
+    // each in one order.
     let touched: Vec<_> = batch.cells().iter().map(|cell| cell.0).collect();
+    sqlx::query!(
+        "SELECT id FROM warehouses WHERE id IN (SELECT warehouse_id FROM cells WHERE id = ANY($1)) ORDER BY id FOR KEY SHARE",
+        &touched
+    )
+    .fetch_all(tx.conn())
+    .await?;
     sqlx::query!("SELECT id FROM cells WHERE id = ANY($1) ORDER BY id FOR KEY SHARE", &touched)
         .fetch_all(tx.conn())
         .await?;

@@ -2,13 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::hold::lock_cells;
 use super::{Warehouse, enter, lock, show};
 use crate::access::Permission;
 use crate::audit::{self, Action, Object};
 use crate::db::EnterpriseTx;
 use crate::ids::WarehouseId;
-use crate::{Error, Refusal, Result};
+use crate::{Error, Refusal, Result, inventory};
 
 /// What may still use a warehouse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -86,11 +85,16 @@ async fn still(tx: &mut EnterpriseTx, id: WarehouseId) -> Result<Vec<Use>> {
 /// Closes a warehouse that nothing uses any more. Its name, cells and history stay.
 pub async fn archive(tx: &mut EnterpriseTx, id: WarehouseId) -> Result<Warehouse> {
     tx.require_everywhere(Permission::ManageWarehouses)?;
-    // Whoever is just putting something into a cell is waited for; whoever comes later finds the warehouse closed. Cells
-    // first, as whoever writes to the ledger does, and then those that were only just made.
-    hold_all(tx, id).await?;
+    // In the order of whoever writes to the ledger: the products, the warehouse for its document, the cells. Whoever is just
+    // putting something into a cell is waited for; whoever comes later finds the warehouse closed.
+    let cells =
+        sqlx::query_scalar!("SELECT id FROM cells WHERE warehouse_id = $1", id as _).fetch_all(tx.conn()).await?;
+    let lie = inventory::products_in(tx, &cells).await?;
+    inventory::line_up(tx, &lie).await?;
     let before = lock(tx, id).await?;
-    hold_all(tx, id).await?;
+    sqlx::query!("SELECT id FROM cells WHERE warehouse_id = $1 ORDER BY id FOR UPDATE", id as _)
+        .fetch_all(tx.conn())
+        .await?;
     let uses = still(tx, id).await?;
     if !uses.is_empty() {
         let named = uses.iter().map(|one| format!("{} {} ({})", one.count, one.kind.words(), one.names.join(", ")));
@@ -107,12 +111,6 @@ pub async fn archive(tx: &mut EnterpriseTx, id: WarehouseId) -> Result<Warehouse
     .execute(tx.conn())
     .await?;
     set(tx, &before, true).await
-}
-
-async fn hold_all(tx: &mut EnterpriseTx, id: WarehouseId) -> Result<()> {
-    let cells =
-        sqlx::query_scalar!("SELECT id FROM cells WHERE warehouse_id = $1", id as _).fetch_all(tx.conn()).await?;
-    lock_cells(tx, id, &cells).await.map(|_| ())
 }
 
 /// Opens an archived warehouse again.
