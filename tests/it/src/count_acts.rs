@@ -130,7 +130,7 @@ async fn planned(shop: &Shop<'_>, client: &Client) -> Result<(String, Place)> {
 }
 
 /// A count that somebody has started.
-pub(crate) async fn under_way(shop: &Shop<'_>, client: &Client) -> Result<(String, Place)> {
+async fn under_way(shop: &Shop<'_>, client: &Client) -> Result<(String, Place)> {
     let (count, place) = planned(shop, client).await?;
     client.post(&format!("/counts/{count}/start"), json!({})).await?;
     Ok((count, place))
