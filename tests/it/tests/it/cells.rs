@@ -386,10 +386,12 @@ async fn who_closes_a_cell_waits_for_whoever_works_on_what_lies_there() -> Resul
         ("change", json!({ "cellIds": [cell], "capacityUnits": 900 })),
     ] {
         // As every verb of the ledger: its turn first, then the cell.
-        let mut admin = app.admin_in(&enterprise_of(&shop.client).await?).await?;
+        let enterprise = enterprise_of(&shop.client).await?;
+        let mut admin = app.admin_in(&enterprise).await?;
         let mut ledger = sqlx::Connection::begin(&mut admin).await?;
-        sqlx::query("SELECT pg_advisory_xact_lock($1)")
-            .bind(product.as_u64_pair().1.cast_signed())
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtext($1), $2)")
+            .bind(&enterprise)
+            .bind(i32::try_from(product.as_u64_pair().1 % 1024)?)
             .execute(&mut *ledger)
             .await?;
         let path = format!("/warehouses/{}/cells/{what}", shop.warehouse);

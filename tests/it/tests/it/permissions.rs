@@ -69,6 +69,7 @@ fn bodies_of_stock(warehouse: &str) -> BTreeMap<&'static str, Value> {
         ("close_transfer", json!({ "missing": [{ "barcode": "0", "quantity": 1, "reason": "lost" }] })),
         ("move_stock", lines(json!([{ "barcode": "0", "from": "A-01", "to": "A-02", "quantity": 1 }]))),
         ("adjust_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "change": 1, "reason": "found" }]))),
+        ("receive_returns", lines(json!([{ "orderId": NOBODY, "cell": "A-01" }]))),
         ("write_off_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "quantity": 1, "reason": "lost" }]))),
         ("hold_stock", lines(json!([{ "barcode": "0", "cell": "A-01", "quantity": 1, "reason": "damage" }]))),
         ("reserve_stock", lines(json!([{ "barcode": "0", "quantity": 1 }]))),

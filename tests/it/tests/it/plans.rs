@@ -270,10 +270,10 @@ async fn what_uses_a_product_is_found_by_the_product() -> Result<()> {
             "SET session_replication_role = replica;
              INSERT INTO pick_lines (enterprise_id, id, request_id, order_id, product_id, cell_id, position)
              SELECT '{ENTERPRISE}', gen_random_uuid(), {lines}, n FROM generate_series(1, 20000) AS n;
-             INSERT INTO move_lines (enterprise_id, id, request_id, order_id, product_id, from_cell_id, to_cell_id, quantity)
-             SELECT '{ENTERPRISE}', gen_random_uuid(), {lines}, md5('c2')::uuid, 1 FROM generate_series(1, 20000) AS n;
+             INSERT INTO move_lines (enterprise_id, id, request_id, order_id, product_id, from_cell_id, to_cell_id, lot_id, quantity)
+             SELECT '{ENTERPRISE}', gen_random_uuid(), {lines}, md5('c2')::uuid, md5('p' || n % 400)::uuid, 1 FROM generate_series(1, 20000) AS n;
              INSERT INTO reservations (enterprise_id, id, product_id, lot_id, cell_id, order_id, quantity, status, created_at)
-             SELECT '{ENTERPRISE}', gen_random_uuid(), md5('p' || n % 400)::uuid, md5('p' || n % 400)::uuid, md5('c1')::uuid, md5('o' || n)::uuid, 1,
+             SELECT '{ENTERPRISE}', gen_random_uuid(), md5('p' || n % 400)::uuid, md5('p' || n % 400)::uuid, md5('c1')::uuid, md5('x' || n)::uuid, 1,
                     'active', now() FROM generate_series(1, 20000) AS n;"
         ),
     )
