@@ -6,15 +6,20 @@
 //! and of what is alike so many are looked at.
 //!
 //! The table of words stands outside row security, whose policies would keep these operators from their index. This is the
-//! one place that reads it: by its enterprise first, and joined back to `products`, where row security is.
+//! one place that reads it, by its enterprise first, and never in one query with a table that has policies; what it finds is
+//! then looked for in `products`, where row security is.
+
+use std::collections::HashMap;
 
 use chrono::NaiveDate;
+use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row};
+use uuid::Uuid;
 
 use super::{Product, ProductFilter, look};
 use crate::access::{Bounds, Permission};
 use crate::db::EnterpriseTx;
-use crate::ids::ProductId;
+use crate::ids::{EnterpriseId, ProductId};
 use crate::page::{Page, PageQuery};
 use crate::{Error, Result, enterprises};
 
@@ -30,14 +35,23 @@ const EXACT: i32 = 10_000;
 const FORMS: i32 = 5_000;
 /// So many that are alike are weighed against each other.
 const WEIGHED: i64 = 1_000;
+/// Products with every word that are looked at before the filter is asked.
+const AT_ONCE: usize = 200;
 
 /// One word of the question.
 struct Word {
     written: String,
-    /// What other forms of it and misspelt ones are like. A code has none: of a row of numbers all would be alike.
-    stem: Option<String>,
-    /// For `LIKE`: the word as it is written, anywhere; absent where it is too short.
-    part: Option<String>,
+    alike: Alike,
+}
+
+/// What has a word without having it as it is written.
+enum Alike {
+    /// What has it anywhere, for `LIKE`: a code. Of a row of numbers all would be alike.
+    Part(String),
+    /// What has a word that begins with this stem, or is it misspelt.
+    Stem(String),
+    /// Nothing: it is too short.
+    Nothing,
 }
 
 /// Where the last page ended.
@@ -60,15 +74,16 @@ pub(super) async fn search(
     if words.is_empty() {
         return Ok(Page { items: Vec::new(), next: None });
     }
-    let question = Question { words, filter, bounds: &bounds, today };
-    let most = query.limit + 1;
+    let enterprise_id = tx.enterprise_id();
+    let question = Question { enterprise_id, code: written.join(" "), words, filter, bounds: &bounds, today };
+    let most = usize::try_from(query.limit + 1).unwrap_or(usize::MAX);
     let mut found = Vec::new();
     if after.is_none_or(|(score, _)| score >= FORMS) {
         found = question.certain(tx, after, most).await?;
     }
-    let open = most - i64::try_from(found.len()).unwrap_or(most);
-    if open > 0 {
-        found.extend(question.alike(tx, after, open).await?);
+    if found.len() < most {
+        found.extend(question.alike(tx, after).await?);
+        found.truncate(most);
     }
     let page = query.page(found, |found| *found);
     let ids: Vec<_> = page.items.iter().map(|(_, id)| *id).collect();
@@ -76,6 +91,9 @@ pub(super) async fn search(
 }
 
 struct Question<'a> {
+    enterprise_id: EnterpriseId,
+    /// As it was written: codes have every letter of it.
+    code: String,
     words: Vec<Word>,
     filter: &'a ProductFilter,
     bounds: &'a Bounds,
@@ -83,90 +101,108 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// As it was written, without words that say nothing.
+    /// Without words that say nothing.
     fn whole(&self) -> String {
         self.words.iter().map(|word| word.written.as_str()).collect::<Vec<_>>().join(" ")
     }
 
     /// Products whose code it is, and those that have every word in some form.
-    async fn certain(&self, tx: &mut EnterpriseTx, after: After, most: i64) -> Result<Vec<(i32, ProductId)>> {
-        let enterprise_id = tx.enterprise_id();
-        let mut sql = QueryBuilder::new(
-            "WITH exact AS MATERIALIZED (SELECT s.product_id FROM product_search AS s WHERE s.enterprise_id = ",
-        );
-        sql.push_bind(enterprise_id).push(" AND s.codes @> ARRAY[").push_bind(self.whole());
-        sql.push("]::text[] UNION SELECT b.product_id FROM barcodes AS b WHERE b.active AND b.barcode = ")
-            .push_bind(self.whole());
-        sql.push(") (SELECT s.product_id, ").push_bind(EXACT).push("::integer AS score FROM exact AS s");
-        self.join(&mut sql, enterprise_id);
-        self.narrow(&mut sql);
+    async fn certain(&self, tx: &mut EnterpriseTx, after: After, most: usize) -> Result<Vec<(i32, ProductId)>> {
+        let exact = self.exact(tx).await?;
+        let (mut found, mut behind) = (Vec::new(), Uuid::nil());
         match after {
-            Some((EXACT, id)) => sql.push(" AND s.product_id > ").push_bind(id),
-            Some(_) => sql.push(" AND false"),
-            None => &mut sql,
-        };
-        sql.push(" ORDER BY s.product_id LIMIT ").push_bind(most);
-        sql.push(") UNION ALL (SELECT s.product_id, ").push_bind(FORMS).push("::integer FROM product_search AS s");
-        self.join(&mut sql, enterprise_id);
-        sql.push(" AND s.enterprise_id = ")
-            .push_bind(enterprise_id)
-            .push(" AND s.words @@ plainto_tsquery('russian', ")
-            .push_bind(self.whole());
-        sql.push(") AND s.product_id NOT IN (SELECT e.product_id FROM exact AS e)");
-        if let Some((FORMS, id)) = after {
-            sql.push(" AND s.product_id > ").push_bind(id);
+            Some((FORMS, id)) => behind = id.0,
+            Some((_, id)) => found.extend(exact.iter().filter(|exact| **exact > id).map(|id| (EXACT, *id))),
+            None => found.extend(exact.iter().map(|id| (EXACT, *id))),
         }
-        sql.push(" ORDER BY s.product_id LIMIT ")
-            .push_bind(most)
-            .push(") ORDER BY score DESC, product_id LIMIT ")
-            .push_bind(most);
-        rows(tx, sql).await
+        // Whatever a filter leaves of them: there are more and more at once, so that a page asks a few times at most.
+        let mut at_once = most.max(AT_ONCE);
+        while found.len() < most {
+            let some = self.with_forms(tx, behind, at_once).await?;
+            let kept = self.kept(tx, &some).await?;
+            found.extend(kept.into_iter().filter(|id| !exact.contains(id)).map(|id| (FORMS, id)));
+            match some.last() {
+                Some(last) if some.len() == at_once => behind = last.0,
+                Some(_) | None => break,
+            }
+            at_once = at_once.saturating_mul(4);
+        }
+        found.truncate(most);
+        Ok(found)
     }
 
-    /// What has a part of a word, or a word that is misspelt.
-    async fn alike(&self, tx: &mut EnterpriseTx, after: After, most: i64) -> Result<Vec<(i32, ProductId)>> {
-        let enterprise_id = tx.enterprise_id();
-        let stems = self.words.iter().map(|word| word.stem.as_ref().unwrap_or(&word.written).as_str());
+    /// Products whose code or barcode it is, in the order of their ids.
+    async fn exact(&self, tx: &mut EnterpriseTx) -> Result<Vec<ProductId>> {
+        let some = sqlx::query_scalar!(
+            r#"SELECT s.product_id AS "id!: ProductId" FROM product_search AS s
+               WHERE s.enterprise_id = $1 AND s.codes @> ARRAY[search_text($2)]
+               UNION SELECT b.product_id FROM barcodes AS b WHERE b.active AND b.barcode = $2"#,
+            self.enterprise_id as _,
+            self.code,
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        self.kept(tx, &some).await
+    }
+
+    /// So many products behind this one that have every word in some form, in the order of their ids.
+    async fn with_forms(&self, tx: &mut EnterpriseTx, behind: Uuid, at_once: usize) -> Result<Vec<ProductId>> {
+        let mut sql = QueryBuilder::new("SELECT s.product_id FROM product_search AS s WHERE s.enterprise_id = ");
+        sql.push_bind(self.enterprise_id).push(" AND s.words @@ plainto_tsquery('russian', ").push_bind(self.whole());
+        sql.push(") AND s.product_id > ").push_bind(behind).push(" ORDER BY s.product_id LIMIT ");
+        sql.push_bind(i64::try_from(at_once).unwrap_or(i64::MAX));
+        rows(tx, sql).await?.iter().map(|row| Ok(row.try_get("product_id")?)).collect()
+    }
+
+    /// What has a part of a code, or a word that goes on or is misspelt; behind the last page.
+    async fn alike(&self, tx: &mut EnterpriseTx, after: After) -> Result<Vec<(i32, ProductId)>> {
         if after.is_some_and(|(score, _)| score >= FORMS) && self.are_many(tx).await? {
             return Ok(Vec::new());
         }
-        let mut sql = QueryBuilder::new("SELECT product_id, score FROM (SELECT s.product_id, (1000 * word_similarity(");
-        sql.push_bind(stems.collect::<Vec<_>>().join(" "))
-            .push(", s.terms))::integer AS score FROM product_search AS s");
-        self.join(&mut sql, enterprise_id);
-        sql.push(" AND s.enterprise_id = ").push_bind(enterprise_id);
-        for word in &self.words {
-            match (&word.part, &word.stem) {
-                (Some(_), Some(stem)) => {
+        let stem = |word: &Word| match &word.alike {
+            Alike::Stem(stem) => stem.clone(),
+            Alike::Part(_) | Alike::Nothing => word.written.clone(),
+        };
+        let mut sql = QueryBuilder::new("SELECT s.product_id, (1000 * word_similarity(");
+        sql.push_bind(self.words.iter().map(stem).collect::<Vec<_>>().join(" "));
+        sql.push(", s.terms))::integer AS score FROM product_search AS s WHERE s.enterprise_id = ");
+        sql.push_bind(self.enterprise_id);
+        for Word { written, alike } in &self.words {
+            match alike {
+                Alike::Part(part) => sql.push(" AND s.terms LIKE ").push_bind(part.clone()),
+                Alike::Stem(stem) => {
                     sql.push(" AND s.terms %> ").push_bind(stem.clone());
                     sql.push(" AND search_alike(s.words, ").push_bind(stem.clone()).push(")")
                 }
-                (Some(part), None) => sql.push(" AND s.terms LIKE ").push_bind(part.clone()),
-                (None, _) => {
-                    sql.push(" AND s.words @@ plainto_tsquery('russian', ").push_bind(word.written.clone()).push(")")
+                Alike::Nothing => {
+                    sql.push(" AND s.words @@ plainto_tsquery('russian', ").push_bind(written.clone()).push(")")
                 }
             };
         }
         sql.push(" AND NOT s.words @@ plainto_tsquery('russian', ").push_bind(self.whole());
-        sql.push(") AND NOT s.codes @> ARRAY[").push_bind(self.whole()).push("]::text[] LIMIT ").push_bind(WEIGHED);
-        sql.push(") AS weighed WHERE true");
-        if let Some((score, id)) = after.filter(|(score, _)| *score < FORMS) {
-            sql.push(" AND (score < ").push_bind(score).push(" OR (score = ").push_bind(score);
-            sql.push(" AND product_id > ").push_bind(id).push("))");
+        sql.push(") AND NOT s.codes @> ARRAY[search_text(").push_bind(self.code.clone()).push(")] LIMIT ");
+        sql.push_bind(WEIGHED);
+        let mut scores = HashMap::new();
+        for row in rows(tx, sql).await? {
+            scores.insert(row.try_get::<ProductId, _>("product_id")?, row.try_get::<i32, _>("score")?);
         }
-        sql.push(" ORDER BY score DESC, product_id LIMIT ").push_bind(most);
-        rows(tx, sql).await
+        let kept = self.kept(tx, &scores.keys().copied().collect::<Vec<_>>()).await?;
+        let mut found: Vec<_> = kept.into_iter().filter_map(|id| Some((*scores.get(&id)?, id))).collect();
+        found.sort_unstable_by_key(|(score, id)| (std::cmp::Reverse(*score), *id));
+        if let Some((score, id)) = after.filter(|(score, _)| *score < FORMS) {
+            found.retain(|(its, its_id)| *its < score || (*its == score && *its_id > id));
+        }
+        Ok(found)
     }
 
     /// Whether so many have every word that nobody looks for more.
     async fn are_many(&self, tx: &mut EnterpriseTx) -> Result<bool> {
-        let enterprise_id = tx.enterprise_id();
         let found = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!" FROM (
                    SELECT FROM product_search AS s
                    WHERE s.enterprise_id = $1 AND s.words @@ plainto_tsquery('russian', $2) LIMIT $3
                ) AS found"#,
-            enterprise_id as _,
+            self.enterprise_id as _,
             self.whole(),
             WEIGHED,
         )
@@ -175,11 +211,18 @@ impl Question<'_> {
         Ok(found == WEIGHED)
     }
 
-    /// The products behind the words `s`, of one enterprise and as the filter wants them.
-    fn join(&self, sql: &mut QueryBuilder<Postgres>, enterprise_id: crate::ids::EnterpriseId) {
-        sql.push(" JOIN products AS p ON p.id = s.product_id WHERE p.enterprise_id = ");
-        sql.push_bind(enterprise_id);
-        self.narrow(sql);
+    /// Those of these products that are as the filter wants them, in the order of their ids.
+    ///
+    /// Asked by itself: row security on `products` would keep the words from their index in one query with it.
+    async fn kept(&self, tx: &mut EnterpriseTx, ids: &[ProductId]) -> Result<Vec<ProductId>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut sql = QueryBuilder::new("SELECT p.id FROM products AS p WHERE p.id = ANY(");
+        sql.push_bind(ids.iter().map(|id| id.0).collect::<Vec<_>>()).push(")");
+        self.narrow(&mut sql);
+        sql.push(" ORDER BY p.id");
+        rows(tx, sql).await?.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 
     fn narrow(&self, sql: &mut QueryBuilder<Postgres>) {
@@ -214,9 +257,8 @@ impl Question<'_> {
 }
 
 /// Planned for these very words: what many products have is read in another way than what few have.
-async fn rows(tx: &mut EnterpriseTx, mut sql: QueryBuilder<Postgres>) -> Result<Vec<(i32, ProductId)>> {
-    let rows = sql.build().persistent(false).fetch_all(tx.conn()).await?;
-    rows.iter().map(|row| Ok((row.try_get("score")?, row.try_get("product_id")?))).collect()
+async fn rows(tx: &mut EnterpriseTx, mut sql: QueryBuilder<Postgres>) -> Result<Vec<PgRow>> {
+    Ok(sql.build().persistent(false).fetch_all(tx.conn()).await?)
 }
 
 /// The words with their stems. Words that say nothing (и, для) are left out, unless there is no other.
@@ -236,10 +278,14 @@ async fn words(tx: &mut EnterpriseTx, written: &[String]) -> Result<Vec<Word>> {
     .await?;
     let only = rows.iter().all(|row| row.stem.is_empty());
     let words = rows.into_iter().filter(|row| only || !row.stem.is_empty()).map(|row| {
-        let stem = if row.stem.is_empty() { row.written.clone() } else { row.stem };
         let letters = row.written.chars().filter(|letter| letter.is_alphanumeric()).count();
-        let part = (letters >= PART || only).then_some(row.part);
-        Word { stem: (!row.is_code).then_some(stem), part, written: row.written }
+        let stem = if row.stem.is_empty() { row.written.clone() } else { row.stem };
+        let alike = match (letters, row.is_code) {
+            (0..PART, _) if !only => Alike::Nothing,
+            (_, true) => Alike::Part(row.part),
+            (_, false) => Alike::Stem(stem),
+        };
+        Word { written: row.written, alike }
     });
     Ok(words.collect())
 }
