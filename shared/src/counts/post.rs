@@ -162,7 +162,9 @@ async fn judge_and_write(tx: &mut EnterpriseTx, count: &Held, document: StockDoc
     let held = orders::run_short(tx, &orders, &format!("«{}» found fewer than were known", count.name)).await?;
     // After the orders are ours: whoever was just put on the way to one of them is called back, too.
     requests::close_lines(tx, &orders).await?;
-    let freed = requests::call_back(tx, count.warehouse_id, held).await?;
+    requests::undo_picks(tx, &orders).await?;
+    let why = "Остального для заказа нет: верните товар в ячейку";
+    let freed = requests::call_back(tx, count.warehouse_id, held, why).await?;
     let written: Vec<_> = corrections.iter().map(|(line, id)| line.correction(*id)).collect();
     inventory::correct(tx, document, &written).await?;
     note(tx, &lines, &corrections, &refused).await?;

@@ -437,24 +437,8 @@ pub(super) async fn document(
     if done.is_empty() {
         return Ok(None);
     }
-    let (id, enterprise_id, now, actor) =
-        (StockDocumentId::new(), tx.enterprise_id(), tx.now().await?, tx.actor().to_string());
-    let document = sqlx::query_as!(
-        StockDocument,
-        "INSERT INTO stock_documents (enterprise_id, id, kind, warehouse_id, number, comment, actor, posted_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         RETURNING id, kind, warehouse_id, number, comment, actor, posted_at",
-        enterprise_id as _,
-        id as _,
-        kind as DocumentKind,
-        heading.warehouse_id as _,
-        heading.number.as_deref().map(str::trim),
-        heading.comment.as_deref().map(str::trim),
-        actor,
-        now,
-    )
-    .fetch_one(tx.conn())
-    .await?;
+    let (number, comment) = (heading.number.as_deref(), heading.comment.as_deref());
+    let document = insert_document(tx, kind, heading.warehouse_id, number, comment).await?;
     let quantity: i64 = done.iter().flat_map(|parts| parts.iter()).map(|part| i64::from(part.quantity)).sum();
     let facts = json!({
         "kind": document.kind, "warehouseId": document.warehouse_id, "number": document.number,
@@ -469,8 +453,35 @@ pub(super) async fn document(
         DocumentKind::Release => Action::StockReleased,
         DocumentKind::Return => Action::StockReturned,
     };
-    audit::noted(tx, action, Object::of("stock_document", id), &facts).await?;
+    audit::noted(tx, action, Object::of("stock_document", document.id), &facts).await?;
     Ok(Some(document))
+}
+
+pub(super) async fn insert_document(
+    tx: &mut EnterpriseTx,
+    kind: DocumentKind,
+    warehouse_id: WarehouseId,
+    number: Option<&str>,
+    comment: Option<&str>,
+) -> Result<StockDocument> {
+    let (id, enterprise_id, now, actor) =
+        (StockDocumentId::new(), tx.enterprise_id(), tx.now().await?, tx.actor().to_string());
+    Ok(sqlx::query_as!(
+        StockDocument,
+        "INSERT INTO stock_documents (enterprise_id, id, kind, warehouse_id, number, comment, actor, posted_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         RETURNING id, kind, warehouse_id, number, comment, actor, posted_at",
+        enterprise_id as _,
+        id as _,
+        kind as DocumentKind,
+        warehouse_id as _,
+        number.map(str::trim),
+        comment.map(str::trim),
+        actor,
+        now,
+    )
+    .fetch_one(tx.conn())
+    .await?)
 }
 
 /// The products of what was done, each once.

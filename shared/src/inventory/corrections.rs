@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::admit::{Judged, Rows, judge_rows};
-use super::batch::{Batch, DocumentKind, Heading, Item, Part, Posted, Row, Verdict, check_quantity, document, touched};
+use super::batch::{Batch, DocumentKind, Heading, Item, Posted, Row, Verdict, check_quantity, document, touched};
 use super::moves::{too_little, too_much};
 use super::shelf::{Shelf, Taken, Want};
 use super::write::{By, Moved, write};
@@ -206,7 +206,7 @@ async fn post(
     let freed: Vec<ProductId> =
         moved.iter().filter(|moved| moved.to.cell_id().is_some()).map(|moved| moved.product_id).collect();
     let shown = |row: std::result::Result<Vec<Moved>, RowRefused>| -> Row {
-        row.map(|moved| moved.iter().filter_map(part).collect())
+        row.map(|moved| moved.iter().filter_map(Moved::part).collect())
     };
     let rows: Vec<_> = judged.into_iter().map(shown).collect();
     let document = document(tx, heading, document_kind, &rows).await?;
@@ -214,10 +214,4 @@ async fn post(
     write(tx, kind, by, &moved).await?;
     let freed = touched(&rows).into_iter().filter(|product| freed.contains(product)).collect();
     Ok(Posted { document, rows, freed })
-}
-
-fn part(moved: &Moved) -> Option<Part> {
-    let &Moved { id, product_id, lot_id, from, to, quantity, .. } = moved;
-    let cell_id = from.cell_id().or(to.cell_id())?;
-    Some(Part { id: id.0, product_id, lot_id, cell_id, quantity })
 }

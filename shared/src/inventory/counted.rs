@@ -1,6 +1,7 @@
 //! What a stock count corrects: under one document, however many pages it takes, and past what the cells take, because it lies
 //! there already. Whoever calls these has lined up at the products.
 
+use super::batch::insert_document;
 use super::write::{By, Moved, write};
 use super::{DocumentKind, EntryKind, Outside};
 use crate::Result;
@@ -41,29 +42,14 @@ pub(crate) async fn open_correction(
     warehouse_id: WarehouseId,
     comment: &str,
 ) -> Result<StockDocumentId> {
-    let (id, enterprise_id, now, actor) =
-        (StockDocumentId::new(), tx.enterprise_id(), tx.now().await?, tx.actor().to_string());
-    sqlx::query!(
-        "INSERT INTO stock_documents (enterprise_id, id, kind, warehouse_id, comment, actor, posted_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        enterprise_id as _,
-        id as _,
-        DocumentKind::Adjust as DocumentKind,
-        warehouse_id as _,
-        comment,
-        actor,
-        now,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(id)
+    Ok(insert_document(tx, DocumentKind::Adjust, warehouse_id, None, Some(comment)).await?.id)
 }
 
 /// What lies in these places, in their order.
 pub(crate) async fn lying(tx: &mut EnterpriseTx, places: &[(CellId, ProductId, LotId)]) -> Result<Vec<Lying>> {
     Ok(sqlx::query_as!(
         Lying,
-        r#"SELECT coalesce(b.on_hand, 0) AS "on_hand!", coalesce(b.on_hand - b.reserved - b.on_hold, 0) AS "free!",
+        r#"SELECT coalesce(b.on_hand, 0) AS "on_hand!", coalesce(free_units(b), 0) AS "free!",
                   (SELECT coalesce(sum(r.quantity), 0)::int FROM reservations AS r
                    WHERE r.cell_id = p.cell_id AND r.product_id = p.product_id AND r.lot_id = p.lot_id
                      AND r.status = 'active' AND r.order_id IS NOT NULL) AS "of_orders!"

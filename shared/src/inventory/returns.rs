@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::admit::{Rows, judge_rows};
-use super::batch::{Batch, DocumentKind, Heading, Part, Posted, Row, Verdict, document, enter, touched};
+use super::batch::{Batch, DocumentKind, Heading, Posted, Row, Verdict, document, enter, touched};
 use super::fulfil::{moved, shipped};
 use super::shelf::Shelf;
 use super::turn::line_up;
@@ -75,7 +75,7 @@ pub(crate) async fn receive_returns(
     let orders = done.filter_map(|(_, id)| orders.get(id.as_ref()?)).map(|order| (order.id, order.status)).collect();
     let back: Vec<_> = judged.iter().flatten().flatten().copied().collect();
     let rows: Vec<Row> =
-        judged.into_iter().map(|row| row.map(|moved| moved.iter().filter_map(part).collect())).collect();
+        judged.into_iter().map(|row| row.map(|moved| moved.iter().filter_map(Moved::part).collect())).collect();
     let document = document(tx, heading, DocumentKind::Return, &rows).await?;
     let by = By { document: document.as_ref().map(|document| document.id), ..By::default() };
     write(tx, EntryKind::ReturnReceived, by, &back).await?;
@@ -163,9 +163,4 @@ async fn lock(tx: &mut EnterpriseTx, ids: &[OrderId]) -> Result<HashMap<OrderId,
     .fetch_all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(|order| (order.id, order)).collect())
-}
-
-fn part(moved: &Moved) -> Option<Part> {
-    let &Moved { id, product_id, lot_id, to, quantity, .. } = moved;
-    Some(Part { id: id.0, product_id, lot_id, cell_id: to.cell_id()?, quantity })
 }

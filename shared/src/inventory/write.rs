@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::batch::Part;
 use super::{EntryKind, Outside};
 use crate::db::EnterpriseTx;
 use crate::error::RefusedOn;
@@ -64,6 +65,15 @@ pub(super) struct Moved {
     pub quantity: i32,
     pub order: Option<UnitOfOrder>,
     pub reason: Option<&'static str>,
+}
+
+impl Moved {
+    /// As a line of a document tells it: where the goods lay, or where they lie now if they came from outside.
+    pub fn part(&self) -> Option<Part> {
+        let &Self { id, product_id, lot_id, from, to, quantity, .. } = self;
+        let cell_id = from.cell_id().or(to.cell_id())?;
+        Some(Part { id: id.0, product_id, lot_id, cell_id, quantity })
+    }
 }
 
 /// By what document.

@@ -27,7 +27,7 @@ use crate::{Error, Refusal, Result};
 pub(crate) use counts::{count_of, expect as expect_request, follow_count, open_count};
 pub use look::{HistoryLine, PickLine, Request, RequestFilter, get, history, lines, list};
 pub(crate) use look::{enter, show};
-pub use pick::{NewPicking, call_back, close_lines, create_picking, open_put_back};
+pub use pick::{NewPicking, call_back, close_lines, create_picking, undo_picks};
 pub use put_back::{MoveLine, moves};
 pub use scan::{Next, Scan, ScanKind, Scanned, scan};
 

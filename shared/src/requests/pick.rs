@@ -184,30 +184,34 @@ pub async fn close_lines(tx: &mut EnterpriseTx, orders: &[OrderId]) -> Result<()
     Ok(())
 }
 
-/// What orders held and hold no more: what was picked of it must go back, the products of the rest are answered. A part of a
-/// bundle may be picked before the others turn out not to be there; it counts as not picked then.
-pub async fn call_back(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, held: Vec<Held>) -> Result<Vec<ProductId>> {
+/// Orders that are to be picked anew: what was picked for them counts no more.
+pub async fn undo_picks(tx: &mut EnterpriseTx, orders: &[OrderId]) -> Result<()> {
+    sqlx::query!(
+        "UPDATE pick_lines SET status = 'cancelled', picked_at = NULL, picked_by = NULL WHERE order_id = ANY($1) AND status = 'picked'",
+        &orders.iter().map(|order| order.0).collect::<Vec<_>>()
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// What orders held and hold no more: what was picked of it must go back, the products of the rest are answered.
+pub async fn call_back(
+    tx: &mut EnterpriseTx,
+    warehouse_id: WarehouseId,
+    held: Vec<Held>,
+    why: &str,
+) -> Result<Vec<ProductId>> {
     let packing = warehouses::packing_cell(tx, warehouse_id).await?;
     let (picked, free): (Vec<_>, Vec<_>) = held.into_iter().partition(|unit| unit.cell_id == packing);
     if !picked.is_empty() {
-        sqlx::query!(
-            "UPDATE pick_lines SET status = 'cancelled', picked_at = NULL, picked_by = NULL WHERE order_id = ANY($1) AND status = 'picked'",
-            &picked.iter().map(|unit| unit.order_id.0).collect::<Vec<_>>()
-        )
-        .execute(tx.conn())
-        .await?;
-        open_put_back(tx, warehouse_id, &picked, "Остального для заказа нет: верните товар в ячейку").await?;
+        open_put_back(tx, warehouse_id, &picked, why).await?;
     }
     Ok(free.into_iter().map(|unit| unit.product_id).collect())
 }
 
-/// Picked units of orders that hold them no more must go back: somebody is asked to, from packing to the cells they came from.
-pub async fn open_put_back(
-    tx: &mut EnterpriseTx,
-    warehouse_id: WarehouseId,
-    picked: &[Held],
-    why: &str,
-) -> Result<RequestId> {
+/// Somebody is asked to bring picked units from packing to the cells they came from.
+async fn open_put_back(tx: &mut EnterpriseTx, warehouse_id: WarehouseId, picked: &[Held], why: &str) -> Result<()> {
     let enterprise_id = tx.enterprise_id();
     let new = NewPicking {
         warehouse_id,
@@ -242,5 +246,5 @@ pub async fn open_put_back(
     if usize::try_from(lines) != Ok(picked.len()) {
         return Err(Error::Inconsistent(format!("{lines} of {} units were picked from anywhere", picked.len())));
     }
-    Ok(id)
+    Ok(())
 }

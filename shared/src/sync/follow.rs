@@ -3,7 +3,7 @@
 use crate::db::EnterpriseTx;
 use crate::ids::AccountId;
 use crate::orders::{self, Changed, OrderStatus, StatusFacts};
-use crate::{Result, inventory, requests, supplies, warehouses};
+use crate::{Result, inventory, requests, supplies};
 
 /// What a page of statuses changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,12 +66,7 @@ async fn give_back(tx: &mut EnterpriseTx, order: &Changed) -> Result<()> {
     let held = inventory::release(tx, &[order.id]).await?;
     requests::close_lines(tx, &[order.id]).await?;
     let Some(warehouse_id) = order.warehouse_id else { return Ok(()) };
-    let packing = warehouses::packing_cell(tx, warehouse_id).await?;
-    let (picked, free): (Vec<_>, Vec<_>) = held.into_iter().partition(|unit| unit.cell_id == packing);
-    if !picked.is_empty() {
-        requests::open_put_back(tx, warehouse_id, &picked, "Заказ отменён: верните товар в ячейку").await?;
-    }
-    let freed: Vec<_> = free.iter().map(|unit| unit.product_id).collect();
+    let freed = requests::call_back(tx, warehouse_id, held, "Заказ отменён: верните товар в ячейку").await?;
     orders::reserve_waiting(tx, &freed).await?;
     Ok(())
 }

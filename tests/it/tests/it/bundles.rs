@@ -20,6 +20,16 @@ async fn stocked(shop: &Shop<'_>) -> Result<()> {
     shop.receive(2, 2, 1).await
 }
 
+/// A bundle that is ordered, reserved and being picked; answers with the order's number, the request and its lines.
+async fn being_picked(shop: &Shop<'_>) -> Result<(i64, String, Vec<Value>)> {
+    make_bundle(shop).await?;
+    stocked(shop).await?;
+    let number = shop.order(0)?;
+    shop.sync("new_orders").await?;
+    let (request, lines) = shop.picking(&[number]).await?;
+    Ok((number, request, lines))
+}
+
 async fn held(shop: &Shop<'_>) -> Result<usize> {
     Ok(shop.client.all("/inventory/reservations").await?.len())
 }
@@ -75,11 +85,7 @@ async fn bundles_and_their_parts_are_sold_from_the_same_units_once() -> Result<(
 async fn a_bundle_is_picked_unit_by_unit_and_has_one_sticker() -> Result<()> {
     let app = TestApp::start().await?;
     let shop = app.shop().await?;
-    make_bundle(&shop).await?;
-    stocked(&shop).await?;
-    let number = shop.order(0)?;
-    shop.sync("new_orders").await?;
-    let (request, lines) = shop.picking(&[number]).await?;
+    let (number, request, lines) = being_picked(&shop).await?;
     assert_eq!(lines.len(), 3);
     for line in &lines[..2] {
         take(&shop, &request, line).await?;
@@ -105,11 +111,7 @@ async fn a_bundle_is_picked_unit_by_unit_and_has_one_sticker() -> Result<()> {
 async fn of_a_bundle_cancelled_half_picked_the_one_half_is_free_and_the_other_goes_back() -> Result<()> {
     let app = TestApp::start().await?;
     let shop = app.shop().await?;
-    make_bundle(&shop).await?;
-    stocked(&shop).await?;
-    let number = shop.order(0)?;
-    shop.sync("new_orders").await?;
-    let (request, lines) = shop.picking(&[number]).await?;
+    let (number, request, lines) = being_picked(&shop).await?;
     take(&shop, &request, &lines[0]).await?;
     shop.seller.buyer(number, BuyerAct::Cancel)?;
     shop.sync("order_statuses").await?;
@@ -126,11 +128,7 @@ async fn of_a_bundle_cancelled_half_picked_the_one_half_is_free_and_the_other_go
 async fn what_was_picked_before_its_request_was_called_off_is_not_picked_again() -> Result<()> {
     let app = TestApp::start().await?;
     let shop = app.shop().await?;
-    make_bundle(&shop).await?;
-    stocked(&shop).await?;
-    let number = shop.order(0)?;
-    shop.sync("new_orders").await?;
-    let (first, lines) = shop.picking(&[number]).await?;
+    let (number, first, lines) = being_picked(&shop).await?;
     take(&shop, &first, &lines[0]).await?;
     shop.client.post(&format!("/requests/{first}/status"), json!({ "status": "cancelled" })).await?;
     assert_eq!(status(&shop, number).await?, "reserved");
@@ -172,11 +170,7 @@ async fn an_order_that_waited_is_served_once_its_product_is_said_to_be_a_bundle(
 async fn a_supply_that_wildberries_closed_ships_every_unit_of_a_bundle() -> Result<()> {
     let app = TestApp::start().await?;
     let shop = app.shop().await?;
-    make_bundle(&shop).await?;
-    stocked(&shop).await?;
-    let number = shop.order(0)?;
-    shop.sync("new_orders").await?;
-    let (request, lines) = shop.picking(&[number]).await?;
+    let (number, request, lines) = being_picked(&shop).await?;
     for line in &lines {
         take(&shop, &request, line).await?;
     }
