@@ -53,12 +53,13 @@ shown! {
         available: i64,
         /// Units that are kept back.
         safety: i32,
-        /// Units that are published at most.
+        /// Units that are published at most; of a bundle without a quota of its own, none.
         quota: Option<i32>,
-        /// Units that go to the warehouses before this one, which the same own warehouse feeds.
+        /// Units that the quotas of bundles keep of it, and those that go to the warehouses before this one, which the same
+        /// own warehouse feeds.
         before: i64,
         /// Units that may be published now: the smaller of the quota and what is available less the safety and less what goes
-        /// to the warehouses before. No unit is publishable in two warehouses.
+        /// to bundles and to the warehouses before. No unit is publishable twice, in two warehouses or as a part of a bundle.
         publishable: i32,
         /// Units that were stated last; zero while publishing is frozen.
         stated: i32,

@@ -3,11 +3,12 @@
 //! Publishable is the smaller of the quota and what is free in the linked own warehouse less the safety, the
 //! warehouse's or the product's own, whichever is greater. Where one own warehouse feeds several of an account, they come
 //! one after the other, by their priority and then by their number: each has what those before it leave, up to its quota
-//! (`publishing_goals`), and every statement lowers first what the others state beyond that (`join`). So no unit is stated
-//! twice, whoever states when. A frozen one keeps its part for the thaw. A statement writes down what is to be published, under a
-//! number that only rises (`state`): less is stated at once, because what is not there must not be sold while somebody
-//! thinks; much more waits until a second person approves it (`brake`). A freeze states zero for everything, in one act, and
-//! forgets nothing (`freeze`). Whoever pushes asks what was stated since the last number that it pushed (`stated`).
+//! (`publishing_goals`). A bundle is published up to a quota of its own, which its parts keep back. Every statement lowers
+//! first what the others state beyond that (`join`). So no unit is stated twice, whoever states when. A frozen one keeps its
+//! part for the thaw. A statement writes down what is to be published, under a number that only rises (`state`): less is
+//! stated at once, because what is not there must not be sold while somebody thinks; much more waits until a second person
+//! approves it (`brake`). A freeze states zero for everything, in one act, and forgets nothing (`freeze`). Whoever pushes asks
+//! what was stated since the last number that it pushed (`stated`).
 
 mod brake;
 mod freeze;

@@ -24,7 +24,7 @@ pub struct Publishable {
     pub safety: i32,
     /// Units that are published at most.
     pub quota: Option<i32>,
-    /// Units that go to warehouses before this one, which the same own warehouse feeds.
+    /// Units that go to bundles, and to warehouses before this one, which the same own warehouse feeds.
     pub before: i64,
     /// Units that may be published now.
     pub publishable: i32,

@@ -325,25 +325,70 @@ async fn warehouses_that_share_a_stock_have_it_one_after_the_other() -> Result<(
     Ok(())
 }
 
+/// The product of the third card is sold as one of the first and two of the second.
+const SET: usize = 2;
+const PARTS: [i64; 2] = [1, 2];
+
+async fn make_set(shop: &Shop<'_>) -> Result<()> {
+    let part = |product: usize| json!({ "productId": shop.products[product]["id"], "quantity": PARTS[product] });
+    let path = format!("/products/{}", text(&shop.products[SET], "id")?);
+    shop.client.patch(&path, json!({ "components": [part(0), part(1)] })).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_bundle_is_published_up_to_its_own_quota_and_its_parts_keep_so_much_back() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let path = path(&shop).await?;
+    make_set(&shop).await?;
+    brake(&shop.client, 0, 0).await?;
+    shop.receive(0, 1, 10).await?;
+    shop.receive(1, 2, 9).await?;
+    state(&shop.client, &path).await?;
+    assert_eq!(stated(&shop, &path, 0).await?, [(0, 10), (1, 9)], "without a quota of its own it is not published");
+
+    let quota = json!({ "items": [{ "productId": shop.products[SET]["id"], "quota": 3 }] });
+    shop.client.put(&format!("{path}/quotas"), quota).await?;
+    state(&shop.client, &path).await?;
+    assert_eq!(stated(&shop, &path, 0).await?, [(0, 7), (1, 3), (SET, 3)]);
+    let rows = shop.client.all(&format!("{path}/publishable")).await?;
+    let row = |product: usize| rows.iter().find(|row| row["productId"] == shop.products[product]["id"]);
+    let (part, set) = (row(1).context("a part")?, row(SET).context("the set")?);
+    assert_eq!((&part["available"], &part["before"], &part["publishable"]), (&json!(9), &json!(6), &json!(3)));
+    assert_eq!((&set["available"], &set["quota"], &set["publishable"]), (&json!(4), &json!(3), &json!(3)));
+
+    // Less of a part than the quota asks for: it goes into bundles as far as it does.
+    for _ in 0..5 {
+        shop.order(1)?;
+    }
+    shop.sync("new_orders").await?;
+    state(&shop.client, &path).await?;
+    assert_eq!(stated(&shop, &path, 0).await?, [(0, 7), (1, 0), (SET, 2)]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn whoever_states_when_no_unit_is_stated_twice() -> Result<()> {
     let app = TestApp::start().await?;
     let shop = app.shop().await?;
     let paths = siblings(&shop, 2).await?;
+    make_set(&shop).await?;
     brake(&shop.client, 0, 0).await?;
     let product = format!("/products/{}", text(&shop.products[1], "id")?);
     shop.client.patch(&product, json!({ "safetyStock": 2 })).await?;
     let kept = [0, 2];
     let mut chance = StdRng::seed_from_u64(20_261_203);
-    for act in 0..60 {
+    for act in 0..90 {
         let path = &paths[chance.random_range(0..paths.len())];
         let product = chance.random_range(0..kept.len());
+        // The set is ordered and has quotas; what lies there is its parts.
+        let sold = chance.random_range(0..=SET);
         let warehouse: i64 = path.rsplit('/').next().context("a number")?.parse()?;
         match chance.random_range(0..6) {
             0 | 1 => shop.receive(product, 1, chance.random_range(1..8)).await?,
             2 => {
                 for _ in 0..chance.random_range(1..6) {
-                    shop.order(product)?;
+                    shop.order(sold)?;
                 }
                 shop.sync("new_orders").await?;
             }
@@ -355,7 +400,7 @@ async fn whoever_states_when_no_unit_is_stated_twice() -> Result<()> {
                 shop.client.put(&format!("{path}/rule"), rule).await?;
             }
             4 => {
-                let quota = json!({ "items": [{ "productId": shop.products[product]["id"], "quota": chance.random_range(0..9) }] });
+                let quota = json!({ "items": [{ "productId": shop.products[sold]["id"], "quota": chance.random_range(0..9) }] });
                 shop.client.put(&format!("{path}/quotas"), quota).await?;
             }
             _ => {
@@ -382,7 +427,10 @@ async fn whoever_states_when_no_unit_is_stated_twice() -> Result<()> {
             continue;
         }
         let rows = shop.client.all("/inventory?by=product").await?;
-        for (product, units) in together(&shop, &paths).await? {
+        let together = together(&shop, &paths).await?;
+        let stated = |product: usize| together.get(&product).copied().unwrap_or(0);
+        for (product, in_a_set) in PARTS.into_iter().enumerate() {
+            let units = stated(product) + stated(SET) * in_a_set;
             let row = rows.iter().find(|row| row["productId"] == shop.products[product]["id"]);
             let available = row.and_then(|row| row["available"].as_i64()).unwrap_or(0);
             assert!(
