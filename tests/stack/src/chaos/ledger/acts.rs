@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
 use super::history::Act;
-use super::{CELLS, code};
+use super::{CELLS, Product, code};
 
 /// What a client knows to be kept by itself.
 #[derive(Default)]
@@ -15,13 +15,7 @@ pub(super) struct Kept {
 }
 
 /// The next act.
-pub(super) fn draw(
-    chance: &mut StdRng,
-    number: &str,
-    warehouse: &str,
-    products: &[(String, i64)],
-    kept: &mut Kept,
-) -> Act {
+pub(super) fn draw(chance: &mut StdRng, number: &str, warehouse: &str, products: &[Product], kept: &mut Kept) -> Act {
     let (kind, path) = match chance.random_range(0..100) {
         0..22 => ("adjust", "/inventory/adjustments"),
         22..30 => ("write_off", "/inventory/write-offs"),
@@ -47,8 +41,8 @@ pub(super) fn draw(
     Act { kind, path, body }
 }
 
-fn line(chance: &mut StdRng, kind: &str, products: &[(String, i64)]) -> Value {
-    let product = &products[chance.random_range(0..products.len())].0;
+fn line(chance: &mut StdRng, kind: &str, products: &[Product]) -> Value {
+    let product = &products[chance.random_range(0..products.len())].id;
     let (cell, other) = (code(chance.random_range(0..CELLS)), code(chance.random_range(0..CELLS)));
     let quantity = chance.random_range(1..5);
     let mut line = json!({ "productId": product, "quantity": quantity });

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, Row};
 
 use super::asked::{Came, Document, Left, judge};
 use super::history::{History, Line};
-use super::{World, orders};
+use super::{World, carried, orders};
 
 /// What was compared.
 #[derive(Default)]
@@ -35,6 +35,7 @@ pub(super) async fn check(world: &World, history: &History) -> anyhow::Result<Fo
     let mut admin = world.stack.servers.admin(&world.stack.database).await?;
     let mut found = compare_acts(&mut admin, &history.acts).await?;
     orders::compare(&mut admin, world, history).await?;
+    carried::compare(&mut admin, history).await?;
     (found.entries, found.balances) = compare_sums(&mut admin).await?;
     Ok(found)
 }

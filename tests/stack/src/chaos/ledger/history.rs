@@ -77,18 +77,55 @@ pub(super) struct Picked {
     pub cell: String,
 }
 
+/// A unit of a cancelled order that was put back, as it was acknowledged.
+#[derive(Clone, Debug)]
+pub(super) struct PutBack {
+    pub order: String,
+    pub product: String,
+    /// The code of the cell.
+    pub cell: String,
+}
+
+/// A line of a goods receipt: so many units of a lot into a cell.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ReceiptLine {
+    pub product: String,
+    /// The code of the cell.
+    pub cell: String,
+    /// The lot's code.
+    pub lot: Option<String>,
+    pub quantity: i64,
+}
+
+/// A goods receipt that was acknowledged.
+#[derive(Clone, Debug)]
+pub(super) struct Receipt {
+    pub id: String,
+    pub lines: Vec<ReceiptLine>,
+}
+
 /// Everything that anybody wrote down.
 #[derive(Default)]
 pub(super) struct History {
     pub acts: Vec<Line>,
     pub placed: Vec<Placed>,
+    /// Numbers at Wildberries of orders that their buyers cancelled.
+    pub cancelled: Vec<i64>,
     pub picked: Vec<Picked>,
+    pub put_back: Vec<PutBack>,
+    pub receipts: Vec<Receipt>,
+    /// Transfers as the last answer told them.
+    pub transfers: Vec<Value>,
 }
 
 impl History {
     pub fn add(&mut self, other: Self) {
         self.acts.extend(other.acts);
         self.placed.extend(other.placed);
+        self.cancelled.extend(other.cancelled);
         self.picked.extend(other.picked);
+        self.put_back.extend(other.put_back);
+        self.receipts.extend(other.receipts);
+        self.transfers.extend(other.transfers);
     }
 }

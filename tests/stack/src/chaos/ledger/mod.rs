@@ -1,10 +1,12 @@
-//! `cargo wb chaos ledger`: many want the last units at once, then a storm of acts on stock, of buyers' orders and of picks
-//! while processes are killed with -9. Never sold twice, never drifting: what was asked for and told is compared with what
+//! `cargo wb chaos ledger`: many want the last units at once, then a storm of acts on stock, of receipts and transfers, of
+//! buyers' orders and second thoughts and of picks, while processes are killed with -9. Never sold twice, never drifting: what was asked for and told is compared with what
 //! the database holds, by a program that knows nothing of the product but its tables.
 
 mod acts;
 mod asked;
 mod asker;
+mod carried;
+mod carrier;
 mod checker;
 mod history;
 mod orders;
@@ -19,8 +21,8 @@ use serde_json::json;
 use wildberries::{ALL_CATEGORIES, Shop, TokenKind};
 
 use crate::client::text;
-use crate::programs::Program;
-use crate::{Client, Options, Stack, Steps, wait};
+use crate::programs::{Profile, Program};
+use crate::{Client, Options, Stack, Steps, demo, wait};
 
 /// How many processes of the API, and how many workers.
 const PROCESSES: usize = 3;
@@ -38,15 +40,17 @@ pub struct Size {
     pub acts: u64,
     /// Whether a reservation has to be fast: not in a gate, which runs beside whatever else the machine does.
     pub in_time: bool,
+    /// As they are shipped, or as they are tested.
+    pub profile: Profile,
 }
 
 impl Size {
     /// What is promised.
-    pub const FULL: Self = Self { rounds: 200, acts: 100_000, in_time: true };
+    pub const FULL: Self = Self { rounds: 200, acts: 100_000, in_time: true, profile: Profile::Release };
     /// Under ten minutes.
-    pub const SHORT: Self = Self { rounds: 40, acts: 20_000, in_time: true };
+    pub const SHORT: Self = Self { rounds: 40, acts: 20_000, in_time: true, profile: Profile::Release };
     /// Under three minutes.
-    pub const GATE: Self = Self { rounds: 6, acts: 2_500, in_time: false };
+    pub const GATE: Self = Self { rounds: 6, acts: 2_500, in_time: false, profile: Profile::Dev };
 }
 
 /// Where it happens.
@@ -56,16 +60,26 @@ struct World {
     clients: Vec<Client>,
     replicas: Vec<(Program, String)>,
     workers: Vec<Program>,
+    account: String,
     warehouse: String,
-    /// Products with their sizes at Wildberries.
-    products: Vec<(String, i64)>,
+    /// A second warehouse, which sells nothing.
+    branch: String,
+    products: Vec<Product>,
+}
+
+/// A product of a card.
+struct Product {
+    id: String,
+    /// Its size at Wildberries.
+    size: i64,
+    barcode: String,
 }
 
 /// The race, then the storm.
 pub async fn ledger(size: Size, seed: u64, steps: &mut Steps) -> anyhow::Result<()> {
     steps.note(&format!("seed {seed}"));
     let begin = Instant::now();
-    let mut world = World::prepare(steps).await?;
+    let mut world = World::prepare(size.profile, steps).await?;
     let racing = race::run(&world, size.rounds, seed);
     let what = format!("{} rounds of {} who want {} units", size.rounds, race::WANTING, race::UNITS);
     let mut race = steps.step(&what, racing).await?;
@@ -82,7 +96,7 @@ pub async fn ledger(size: Size, seed: u64, steps: &mut Steps) -> anyhow::Result<
     ensure!(proof["differences"] == json!([]), "{proof}");
     steps.note(&format!(
         "chaos ledger: seed {seed}; race {} rounds x {} reservations over {PROCESSES} API and {PROCESSES} worker processes, {} cancelled between, exactly {} each round, \
-         p99 {} ms, {} asked to come again; storm {} acts; of all {} done, {} refused, {} unknown of which {} done; {} orders, {} picked; {} killed with -9, {} entries, {} balances, 0 differences, 0 deadlocks, {:.0} s",
+         p99 {} ms, {} asked to come again; storm {} acts; of all {} done, {} refused, {} unknown of which {} done; {} orders, {} cancelled by buyers, {} picked, {} put back; {} receipts, {} transfers; {} killed with -9, {} entries, {} balances, 0 differences, 0 deadlocks, {:.0} s",
         size.rounds,
         race::WANTING,
         race.cancelled,
@@ -95,7 +109,11 @@ pub async fn ledger(size: Size, seed: u64, steps: &mut Steps) -> anyhow::Result<
         found.unknown,
         found.unknown_done,
         history.placed.len(),
+        history.cancelled.len(),
         history.picked.len(),
+        history.put_back.len(),
+        history.receipts.len(),
+        history.transfers.len(),
         storm.kills,
         found.entries,
         found.balances,
@@ -107,10 +125,17 @@ pub async fn ledger(size: Size, seed: u64, steps: &mut Steps) -> anyhow::Result<
 }
 
 impl World {
-    async fn prepare(steps: &mut Steps) -> anyhow::Result<Self> {
+    async fn prepare(profile: Profile, steps: &mut Steps) -> anyhow::Result<Self> {
         let shop = Shop { cards: 12, warehouses: 1, marked: 0, ..Shop::default() };
-        // A private server: its count of deadlocks is ours alone.
-        let options = Options { workers: PROCESSES, private: true, shop, ..Options::default() };
+        // A private server: its count of deadlocks is ours alone. Cancellations are heard of while the storm goes on.
+        let options = Options {
+            workers: PROCESSES,
+            private: true,
+            shop,
+            profile,
+            variables: demo::rhythm(),
+            ..Options::default()
+        };
         let mut stack = Stack::up_with(options, steps).await?;
         let workers = std::mem::take(&mut stack.workers);
         let mut replicas = Vec::new();
@@ -123,8 +148,8 @@ impl World {
         let clients: Vec<_> = replicas.iter().map(|(_, url)| client.at(url)).collect();
         let (account, products) =
             steps.step("Store a token and pull the catalogue", catalogue(&stack, &client)).await?;
-        let warehouse = steps.step("Build a warehouse", build(&client, &account)).await?;
-        Ok(Self { stack, clients, replicas, workers, warehouse, products })
+        let (warehouse, branch) = steps.step("Build two warehouses", build(&client, &account)).await?;
+        Ok(Self { stack, clients, replicas, workers, account, warehouse, branch, products })
     }
 
     async fn count(&self, query: &'static str) -> anyhow::Result<i64> {
@@ -133,7 +158,7 @@ impl World {
     }
 }
 
-async fn catalogue(stack: &Stack, client: &Client) -> anyhow::Result<(String, Vec<(String, i64)>)> {
+async fn catalogue(stack: &Stack, client: &Client) -> anyhow::Result<(String, Vec<Product>)> {
     let token = stack.seller.token(TokenKind::Personal, ALL_CATEGORIES);
     let account =
         text(&client.post("/wildberries/accounts", json!({ "name": "Ромашка", "token": token })).await?, "id")?;
@@ -145,19 +170,27 @@ async fn catalogue(stack: &Stack, client: &Client) -> anyhow::Result<(String, Ve
         Ok(products)
     })
     .await?;
-    let size = |product: &serde_json::Value| Ok((text(product, "id")?, product["chrtId"].as_i64().context("a size")?));
-    Ok((account, products.iter().map(size).collect::<anyhow::Result<_>>()?))
+    let known = |product: &serde_json::Value| {
+        let barcode = product["barcodes"][0].as_str().context("a barcode")?.to_owned();
+        Ok(Product { id: text(product, "id")?, size: product["chrtId"].as_i64().context("a size")?, barcode })
+    };
+    Ok((account, products.iter().map(known).collect::<anyhow::Result<_>>()?))
 }
 
-async fn build(client: &Client, account: &str) -> anyhow::Result<String> {
-    let warehouse = text(&client.post("/warehouses", json!({ "name": "Склад" })).await?, "id")?;
+async fn build(client: &Client, account: &str) -> anyhow::Result<(String, String)> {
     let cells: Vec<_> = (0..CELLS).map(|cell| json!({ "code": code(cell), "pickSequence": cell })).collect();
-    client.post(&format!("/warehouses/{warehouse}/cells"), json!({ "cells": cells })).await?;
+    let mut built = Vec::new();
+    for name in ["Склад", "Филиал"] {
+        let warehouse = text(&client.post("/warehouses", json!({ "name": name })).await?, "id")?;
+        client.post(&format!("/warehouses/{warehouse}/cells"), json!({ "cells": cells })).await?;
+        built.push(warehouse);
+    }
+    let (branch, warehouse) = (built.pop().context("two")?, built.pop().context("two")?);
     for theirs in client.get("/wildberries/warehouses").await?["items"].as_array().context("a list")? {
         let path = format!("/wildberries/accounts/{account}/warehouses/{}", theirs["wbWarehouseId"]);
         client.put(&path, json!({ "warehouseId": warehouse })).await?;
     }
-    Ok(warehouse)
+    Ok((warehouse, branch))
 }
 
 fn code(cell: usize) -> String {

@@ -47,8 +47,8 @@ pub(super) async fn run(world: &World, rounds: u64, seed: u64) -> anyhow::Result
         let number = usize::try_from(round).context("a round")? % world.products.len();
         let one = Round {
             world,
-            product: &world.products[number].0,
-            size: world.products[number].1,
+            product: &world.products[number].id,
+            size: world.products[number].size,
             seed: seed ^ (round << 20),
             turned_away: &turned_away,
             asked: &asked,

@@ -1,5 +1,5 @@
-//! The storm: eight clients act on the same stock by chance while buyers order and pickers pick, and everybody writes down
-//! what they were told.
+//! The storm: eight clients act on the same stock by chance while buyers order and think better of it, carriers bring and
+//! take away, and pickers pick and put back; everybody writes down what they were told.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,20 +10,24 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use reqwest::Method;
 use serde_json::Value;
-use wildberries::{OrderSpec, Seller};
+use wildberries::{BuyerAct, OrderSpec, Seller};
 
 use super::acts::{Kept, draw};
 use super::asker::Asker;
+use super::carrier::Carrier;
 use super::history::{Act, History, Line, Placed, Told};
-use super::{PROCESSES, READY, World, picker};
+use super::{PROCESSES, Product, READY, World, picker};
 use crate::Client;
 use crate::programs::Program;
 
 pub(super) const CLIENTS: u64 = 8;
 const PICKERS: u64 = 2;
+const CARRIERS: u64 = 2;
 const BETWEEN_KILLS: Duration = Duration::from_secs(2);
 /// One act in so many is a buyer's order.
 const ORDER_EVERY: u32 = 15;
+/// And of so many orders one is cancelled by its buyer, some time later.
+const CANCEL_EVERY: u32 = 4;
 
 /// What the storm left.
 pub(super) struct Storm {
@@ -33,9 +37,9 @@ pub(super) struct Storm {
 
 pub(super) async fn run(world: &mut World, acts: u64, seed: u64) -> anyhow::Result<Storm> {
     let mut kills = 0;
-    let World { stack, clients, replicas, workers, warehouse, products, .. } = world;
-    let (clients, warehouse, products, seller): (&[Client], &str, &[_], _) =
-        (clients, warehouse, products, &stack.seller);
+    let World { stack, clients, replicas, workers, warehouse, branch, products, .. } = world;
+    let (clients, warehouse, branch, products, seller): (&[Client], &str, &str, &[_], _) =
+        (clients, warehouse, branch, products, &stack.seller);
     let over = AtomicBool::new(false);
     let asker = |number: u64| Asker { clients, chance: StdRng::seed_from_u64(seed ^ (number << 40)) };
     let acting = async {
@@ -46,8 +50,12 @@ pub(super) async fn run(world: &mut World, acts: u64, seed: u64) -> anyhow::Resu
         histories
     };
     let picking = (0..PICKERS).map(|number| picker::run(asker(CLIENTS + number), number, warehouse, &over));
-    let (acted, picked) = tokio::select! {
-        histories = async { tokio::try_join!(acting, try_join_all(picking)) } => histories?,
+    let carrying = (0..CARRIERS).map(|number| {
+        let asker = asker(CLIENTS + PICKERS + number);
+        Carrier { number, asker, warehouses: [warehouse, branch], products }.run(&over)
+    });
+    let (acted, picked, carried) = tokio::select! {
+        histories = async { tokio::try_join!(acting, try_join_all(picking), try_join_all(carrying)) } => histories?,
         failed = kill(replicas, workers, seed, &mut kills) => return Err(failed),
     };
     for (replica, url) in replicas {
@@ -62,7 +70,7 @@ pub(super) async fn run(world: &mut World, acts: u64, seed: u64) -> anyhow::Resu
         }
     }
     let mut history = History::default();
-    acted.into_iter().chain(picked).for_each(|one| history.add(one));
+    acted.into_iter().chain(picked).chain(carried).for_each(|one| history.add(one));
     Ok(Storm { history, kills })
 }
 
@@ -70,18 +78,26 @@ struct Actor<'a> {
     number: u64,
     asker: Asker<'a>,
     warehouse: &'a str,
-    products: &'a [(String, i64)],
+    products: &'a [Product],
     seller: &'a Seller,
 }
 
 impl Actor<'_> {
     async fn run(mut self, acts: u64) -> anyhow::Result<History> {
-        let (mut history, mut kept) = (History::default(), Kept::default());
+        let (mut history, mut kept, mut doubtful) = (History::default(), Kept::default(), Vec::new());
         for act in 0..acts {
             if self.asker.chance.random_ratio(1, ORDER_EVERY) {
-                let size = self.products[self.asker.chance.random_range(0..self.products.len())].1;
+                let size = self.products[self.asker.chance.random_range(0..self.products.len())].size;
                 let number = self.seller.place_order(OrderSpec { chrt_id: Some(size), ..OrderSpec::default() })?;
                 history.placed.push(Placed { number, size });
+                if self.asker.chance.random_ratio(1, CANCEL_EVERY) {
+                    doubtful.push(number);
+                }
+            }
+            if !doubtful.is_empty() && self.asker.chance.random_ratio(1, ORDER_EVERY) {
+                let number = doubtful.swap_remove(0);
+                self.seller.buyer(number, BuyerAct::Cancel)?;
+                history.cancelled.push(number);
             }
             let number = format!("storm-{}-{act}", self.number);
             let act = draw(&mut self.asker.chance, &number, self.warehouse, self.products, &mut kept);
