@@ -55,6 +55,8 @@ pub enum Figures {
     Recognition,
     /// The catalogue at 200,000 products
     Catalogue,
+    /// Pages of products and of balances against bare handlers
+    Lists,
     /// A reservation against the bare update
     Reserve,
 }
@@ -145,6 +147,12 @@ pub async fn run(short: bool, only: &[Figures], steps: &mut Steps) -> anyhow::Re
     }
     if wanted(Figures::Catalogue) {
         catalogue::run(&mut broken, steps).await?;
+    }
+    if wanted(Figures::Lists) {
+        let what =
+            "GET /products and GET /inventory, limit=50 of 200,000 products, against bare handlers with the same SQL";
+        let promise = "≥ 0.85 of a transaction, ≥ 0.65 of a pooled connection";
+        of_suite("lists", Durability::Fast, (what, promise), &mut broken, steps).await?;
     }
     if wanted(Figures::Reserve) {
         let what = ("reserve and release, against the bare UPDATE … WHERE pair on the same rows", "≥ 0.50 of the rate");
