@@ -28,6 +28,12 @@ pub enum UseKind {
     Orders,
     /// Requests that are not ended have lines of it.
     Requests,
+    /// Receipt sheets that are not posted expect it or have counted it.
+    ReceiptSheets,
+    /// Transfers that are not over carry it.
+    Transfers,
+    /// Stock counts that are not over count it.
+    Counts,
     /// Bundles that are not archived are made of it.
     Bundles,
 }
@@ -39,6 +45,9 @@ impl UseKind {
             Self::Reservations => "reservations",
             Self::Orders => "orders",
             Self::Requests => "requests",
+            Self::ReceiptSheets => "receipt sheets",
+            Self::Transfers => "transfers",
+            Self::Counts => "counts",
             Self::Bundles => "bundles",
         }
     }
@@ -49,7 +58,7 @@ impl UseKind {
 pub struct ProductUse {
     /// Of this kind.
     pub kind: UseKind,
-    /// How many: units of stock, or reservations, orders, requests, bundles.
+    /// How many: units of stock, or reservations, orders and so on.
     pub count: i64,
     /// Up to five of them, in words.
     pub examples: Vec<String>,
@@ -134,6 +143,23 @@ pub(super) async fn of(
                      UNION ALL SELECT request_id, product_id FROM move_lines WHERE product_id = ANY($1)) AS l ON l.request_id = r.id
                WHERE r.status IN ('created', 'assigned', 'in_progress', 'in_review', 'rejected')
                  AND ($2::uuid[] IS NULL OR r.warehouse_id = ANY($2))
+               UNION ALL
+               SELECT DISTINCT l.product_id, 'receipt_sheets', 1, format('%s (%s)', s.number, s.status)
+               FROM receipt_sheet_lines AS l JOIN receipt_sheets AS s ON s.id = l.sheet_id
+               WHERE l.product_id = ANY($1) AND s.status IN ('expected', 'counting')
+                 AND ($2::uuid[] IS NULL OR s.warehouse_id = ANY($2))
+               UNION ALL
+               SELECT DISTINCT l.product_id, 'transfers', 1, format('%s (%s)', t.number, t.status)
+               FROM transfer_lines AS l JOIN transfers AS t ON t.id = l.transfer_id
+               WHERE l.product_id = ANY($1) AND t.status IN ('draft', 'in_transit', 'receiving')
+                 AND ($2::uuid[] IS NULL OR t.from_warehouse_id = ANY($2) OR t.to_warehouse_id = ANY($2))
+               UNION ALL
+               SELECT l.product_id, 'counts', 1, format('%s (%s)', t.name, t.status)
+               FROM (SELECT count_id, product_id FROM count_targets WHERE product_id = ANY($1)
+                     UNION SELECT count_id, product_id FROM count_lines WHERE product_id = ANY($1)) AS l
+               JOIN counts AS t ON t.id = l.count_id
+               WHERE t.status IN ('planned', 'counting', 'review', 'posting')
+                 AND ($2::uuid[] IS NULL OR t.warehouse_id = ANY($2))
                UNION ALL
                SELECT k.component_id, 'bundles', 1, p.sku
                FROM bundle_components AS k JOIN products AS p ON p.id = k.bundle_id

@@ -274,11 +274,30 @@ async fn what_uses_a_product_is_found_by_the_product() -> Result<()> {
              SELECT '{ENTERPRISE}', gen_random_uuid(), {lines}, md5('c2')::uuid, md5('p' || n % 400)::uuid, 1 FROM generate_series(1, 20000) AS n;
              INSERT INTO reservations (enterprise_id, id, product_id, lot_id, cell_id, order_id, quantity, status, created_at)
              SELECT '{ENTERPRISE}', gen_random_uuid(), md5('p' || n % 400)::uuid, md5('p' || n % 400)::uuid, md5('c1')::uuid, md5('x' || n)::uuid, 1,
-                    'active', now() FROM generate_series(1, 20000) AS n;"
+                    'active', now() FROM generate_series(1, 20000) AS n;
+             INSERT INTO receipt_sheet_lines (enterprise_id, id, sheet_id, product_id, lot_id, expected)
+             SELECT '{ENTERPRISE}', gen_random_uuid(), md5('s' || n)::uuid, md5('p' || n % 400)::uuid, md5('p' || n % 400)::uuid, 1
+             FROM generate_series(1, 20000) AS n;
+             INSERT INTO transfer_lines (enterprise_id, id, transfer_id, product_id, quantity)
+             SELECT '{ENTERPRISE}', gen_random_uuid(), md5('t' || n % 500)::uuid, md5('p' || n % 400)::uuid, 1 FROM generate_series(1, 20000) AS n;
+             INSERT INTO count_targets (enterprise_id, count_id, position, product_id)
+             SELECT '{ENTERPRISE}', md5('k' || n)::uuid, 1, md5('p' || n % 400)::uuid FROM generate_series(1, 20000) AS n;
+             INSERT INTO count_lines (enterprise_id, id, count_id, cell_id, product_id, lot_id, round, expected_at_start, expected)
+             SELECT '{ENTERPRISE}', gen_random_uuid(), md5('k' || n)::uuid, md5('c1')::uuid, md5('p' || n % 400)::uuid, md5('p' || n % 400)::uuid, 1, 1, 1
+             FROM generate_series(1, 20000) AS n;"
         ),
     )
     .await?;
-    for table in ["pick_lines", "move_lines", "reservations"] {
+    let tables = [
+        "pick_lines",
+        "move_lines",
+        "reservations",
+        "receipt_sheet_lines",
+        "transfer_lines",
+        "count_targets",
+        "count_lines",
+    ];
+    for table in tables {
         run(&mut admin, &format!("VACUUM ANALYZE {table}")).await?;
     }
     let mut api = app.as_role(Role::Api).await?;
@@ -295,6 +314,22 @@ async fn what_uses_a_product_is_found_by_the_product() -> Result<()> {
         (
             "reservations_active_product_idx",
             "SELECT quantity FROM reservations WHERE product_id = ANY(ARRAY[md5('p150')::uuid]) AND status = 'active'",
+        ),
+        (
+            "receipt_sheet_lines_product_idx",
+            "SELECT sheet_id FROM receipt_sheet_lines WHERE product_id = ANY(ARRAY[md5('p150')::uuid])",
+        ),
+        (
+            "transfer_lines_product_idx",
+            "SELECT transfer_id FROM transfer_lines WHERE product_id = ANY(ARRAY[md5('p150')::uuid])",
+        ),
+        (
+            "count_targets_product_idx",
+            "SELECT count_id FROM count_targets WHERE product_id = ANY(ARRAY[md5('p150')::uuid])",
+        ),
+        (
+            "count_lines_product_idx",
+            "SELECT count_id FROM count_lines WHERE product_id = ANY(ARRAY[md5('p150')::uuid])",
         ),
     ] {
         let plan = plan(&mut api, query).await?;

@@ -145,6 +145,33 @@ async fn what_is_used_is_not_archived_and_everything_that_uses_it_is_named() -> 
 }
 
 #[tokio::test]
+async fn papers_that_are_not_closed_keep_what_they_name_from_the_archive() -> Result<()> {
+    let app = TestApp::start().await?;
+    let shop = app.shop().await?;
+    let client = &shop.client;
+    let branch = text(&client.post("/warehouses", json!({ "name": "Филиал" })).await?, "id")?;
+    let mug = make(client, "MUG-1", json!({ "barcodes": ["MUG-1"] })).await?;
+    let archive = format!("/products/{}/archive", text(&mug, "id")?);
+    let line = json!({ "productId": mug["id"], "quantity": 2 });
+    let between =
+        json!({ "fromWarehouseId": shop.warehouse, "toWarehouseId": branch, "number": "П-1", "lines": [line] });
+    let sheet = json!({ "warehouseId": shop.warehouse, "number": "Н-1", "lines": [line] });
+    let count = json!({ "warehouseId": shop.warehouse, "name": "Пересчёт", "productIds": [mug["id"]] });
+    for (path, paper, named) in [
+        ("/inventory/transfers", between, "transfers: П-1 (draft)"),
+        ("/inventory/receipt-sheets", sheet, "receipt sheets: Н-1 (expected)"),
+        ("/counts", count, "counts: Пересчёт (planned)"),
+    ] {
+        let paper = text(&client.post(path, paper).await?, "id")?;
+        let words = client.refused(&archive, json!({}), "product_in_use").await?;
+        assert!(words.contains(named), "{words}");
+        client.post(&format!("{path}/{paper}/cancel"), json!({})).await?;
+    }
+    assert!(client.post(&archive, json!({})).await?["archivedAt"].is_string());
+    Ok(())
+}
+
+#[tokio::test]
 async fn uses_are_listed_by_kind_and_only_of_the_warehouses_in_reach() -> Result<()> {
     let app = TestApp::start().await?;
     let shop = app.shop().await?;
