@@ -130,6 +130,7 @@ table! {
     "list_publishable": one(&[ReadWildberries]);
     "state_publishable": one(&[ManageWildberries]);
     "list_stated": one(&[ReadWildberries]);
+    "list_pushed": one(&[ReadWildberries]);
     "freeze_publishing": one(&[ManageWildberries]);
     "thaw_publishing": one(&[ManageWildberries]);
     "list_publications": one(&[ReadWildberries]);
@@ -137,6 +138,7 @@ table! {
     "approve_publication": one(&[ManageWildberries]);
     "reject_publication": one(&[ManageWildberries]);
     "list_sync_runs": one(&[ReadWildberries]);
+    "list_sync_run_items": one(&[ReadWildberries]);
     "start_sync": one(&[ManageWildberries]);
     "get_sync_run": one(&[ReadWildberries]);
     "list_warehouses": one(&[ReadStock]);
@@ -292,6 +294,7 @@ table! {
     "export_publication_lines": one(&[ReadWildberries]);
     "export_publishable": one(&[ReadWildberries]);
     "export_stated": one(&[ReadWildberries]);
+    "export_pushed": one(&[ReadWildberries]);
     "export_counts": one(&[ReadCounts]);
     "export_count_cells": one(&[ReadCounts]);
     "export_count_lines": one(&[ReadCounts]);
@@ -315,6 +318,7 @@ table! {
     "export_alarms": one(&[ReadAlarms]);
     "export_jobs": one(&[ReadJobs]);
     "export_sync_runs": one(&[ReadWildberries]);
+    "export_sync_run_items": one(&[ReadWildberries]);
     "export_print_jobs": one(&[ReadPrinting]);
     "export_print_items": one(&[ReadPrinting]);
     "export_printers": one(&[ReadPrinting]);

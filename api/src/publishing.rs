@@ -8,7 +8,8 @@ use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
 use shared::ids::{AccountId, ChrtId, ProductId, PublicationId, WarehouseId, WbWarehouseId};
 use shared::page::PageQuery;
-use shared::publishing::{self, PublicationFilter, PublicationStatus, Quota};
+use shared::publishing::{self, NewRule, PublicationFilter, PublicationStatus, PushState, Quota};
+use shared::sync;
 
 use crate::Tag;
 use crate::answers::{Ending, NoContent, Page, shown};
@@ -31,6 +32,8 @@ shown! {
         /// Its place among the warehouses of the account that the same own warehouse feeds: the smaller has its units first,
         /// up to its quota; what is left goes to the next. Of two at one place the one with the smaller number comes first.
         priority: i32,
+        /// Whether the workers state what may be published by themselves, every 15 seconds, and tell Wildberries.
+        pushes: bool,
         /// Of the last statement; 0 before the first.
         number: i64,
         /// Since when zero is stated for everything.
@@ -79,6 +82,36 @@ shown! {
         quantity: i32,
         /// By which statement. Whoever pushed a later one must not push this.
         number: i64,
+    }
+}
+
+shown! {
+    /// A size as Wildberries was told of it, and what it made of that.
+    PushedQuantity from publishing::Pushed {
+        /// Which product.
+        product_id: ProductId,
+        /// Its size at Wildberries.
+        chrt_id: ChrtId,
+        /// Units that it was told.
+        quantity: i32,
+        /// Of the statement that they are from; 0 where nobody stated anything and Wildberries had something.
+        number: i64,
+        /// What became of it.
+        state: PushState,
+        /// Calls since Wildberries last showed what it had been told.
+        attempts: i32,
+        /// Why it does not take it: Wildberries' code.
+        code: Option<String>,
+        /// The same in Wildberries' words.
+        detail: Option<String>,
+        /// Units that it showed last; absent where it has shown nothing, which is not zero.
+        seen: Option<i64>,
+        /// When it was told last.
+        sent_at: DateTime<Utc>,
+        /// When it became known what came of it.
+        settled_at: Option<DateTime<Utc>>,
+        /// Until when it is not told again.
+        due_at: Option<DateTime<Utc>>,
     }
 }
 
@@ -173,6 +206,10 @@ pub struct SetPublishingRule {
     /// smaller has its units first, up to its quota; what is left goes to the next.
     #[oai(validator(minimum(value = "0"), maximum(value = "1000000")))]
     pub priority: Option<i32>,
+    /// Whether the workers state what may be published by themselves, every 15 seconds, and tell Wildberries; absent: as it
+    /// is. Whatever Wildberries has in stock there then becomes what is stated, zero where nothing is; a rise that is too
+    /// large waits for a second person as ever.
+    pub pushes: Option<bool>,
 }
 
 /// A quota of one product.
@@ -242,9 +279,10 @@ impl Api {
         wb_warehouse_id: Path<WbWarehouseId>,
         body: Json<SetPublishingRule>,
     ) -> Result<Json<PublishingRule>, ApiError> {
-        let SetPublishingRule { safety, quota, priority } = body.0;
+        let SetPublishingRule { safety, quota, priority, pushes } = body.0;
+        let new = NewRule { safety, quota, priority: priority.unwrap_or(0), pushes };
         let mut tx = db.begin(&actor).await?;
-        let rule = publishing::set_rule(&mut tx, wb_warehouse_id.0, safety, quota, priority.unwrap_or(0)).await?;
+        let rule = sync::set_publishing_rule(&mut tx, wb_warehouse_id.0, new).await?;
         tx.answer(Json(rule.into())).await
     }
 
@@ -308,7 +346,7 @@ impl Api {
         wb_warehouse_id: Path<WbWarehouseId>,
     ) -> Result<Json<Statement>, ApiError> {
         let mut tx = db.begin(&actor).await?;
-        let statement = publishing::state(&mut tx, wb_warehouse_id.0).await?;
+        let statement = sync::state_publishable(&mut tx, wb_warehouse_id.0).await?;
         tx.answer(Json(statement.into())).await
     }
 
@@ -337,6 +375,27 @@ impl Api {
         Ok(Json(Page::of(page)))
     }
 
+    /// List the sizes that Wildberries was told of, and what became of it
+    #[oai(path = "/wildberries/warehouses/:wb_warehouse_id/pushed", method = "get", operation_id = "list_pushed")]
+    async fn pushed(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        wb_warehouse_id: Path<WbWarehouseId>,
+        /// In this state.
+        state: Query<Option<PushState>>,
+        /// Rows per page, from 1 to 1000; 100 if absent.
+        limit: Query<Option<i64>>,
+        /// The `next` of the page before.
+        after: Query<Option<String>>,
+    ) -> Result<Json<Page<PushedQuantity>>, ApiError> {
+        let query = PageQuery::new(limit.0, after.0)?;
+        let mut tx = db.begin(&actor).await?;
+        let page = publishing::pushed(&mut tx, wb_warehouse_id.0, state.0, &query).await?;
+        tx.commit().await?;
+        Ok(Json(Page::of(page)))
+    }
+
     /// Publish zero of everything from now on
     #[oai(path = "/wildberries/freeze", method = "post", operation_id = "freeze_publishing")]
     async fn freeze(
@@ -347,7 +406,7 @@ impl Api {
     ) -> Result<Json<Turned>, ApiError> {
         let FreezePublishing { wb_warehouse_id, reason } = body.0;
         let mut tx = db.begin(&actor).await?;
-        let turned = publishing::freeze(&mut tx, wb_warehouse_id, &reason).await?;
+        let turned = sync::freeze_publishing(&mut tx, wb_warehouse_id, &reason).await?;
         tx.answer(Json(turned.into())).await
     }
 
@@ -360,7 +419,7 @@ impl Api {
         body: Json<ThawPublishing>,
     ) -> Result<Json<Turned>, ApiError> {
         let mut tx = db.begin(&actor).await?;
-        let turned = publishing::thaw(&mut tx, body.0.wb_warehouse_id).await?;
+        let turned = sync::thaw_publishing(&mut tx, body.0.wb_warehouse_id).await?;
         tx.answer(Json(turned.into())).await
     }
 
@@ -416,7 +475,7 @@ impl Api {
         id: Path<PublicationId>,
     ) -> Result<Json<Publication>, ApiError> {
         let mut tx = db.begin(&actor).await?;
-        let publication = publishing::approve(&mut tx, id.0).await?;
+        let publication = sync::approve_publication(&mut tx, id.0).await?;
         tx.answer(Json(publication.into())).await
     }
 

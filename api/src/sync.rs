@@ -8,7 +8,7 @@ use poem_openapi::{Object, OpenApi};
 use shared::db::Db;
 use shared::ids::{AccountId, JobId, SyncRunId};
 use shared::page::PageQuery;
-use shared::sync::{self, SyncKind, SyncRunFilter, SyncStatus};
+use shared::sync::{self, ItemOutcome, SyncKind, SyncRunFilter, SyncStatus};
 
 use crate::Tag;
 use crate::answers::{Accepted, Ending, Page, shown};
@@ -22,7 +22,7 @@ shown! {
         id: SyncRunId,
         /// Of which seller account.
         account_id: AccountId,
-        /// What it pulls.
+        /// What it pulls or pushes.
         kind: SyncKind,
         /// Where it is.
         status: SyncStatus,
@@ -51,13 +51,29 @@ shown! {
     }
 }
 
+shown! {
+    /// An item of a run that is worth a word.
+    SyncRunItem from sync::RunItem {
+        /// Its place in the run, from 1.
+        position: i64,
+        /// What: a size, an order, a card, by its number at Wildberries.
+        item: String,
+        /// What became of it.
+        outcome: ItemOutcome,
+        /// Why: a word of ours, or Wildberries' code.
+        code: String,
+        /// The same in words.
+        detail: String,
+    }
+}
+
 /// A sync to run now.
 #[derive(Debug, Object)]
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StartSync {
     /// Of which seller account.
     pub account_id: AccountId,
-    /// What to pull.
+    /// What to pull or to push.
     pub kind: SyncKind,
 }
 
@@ -88,7 +104,7 @@ impl Api {
         Ok(Json(Page::of(page)))
     }
 
-    /// Pull from Wildberries now
+    /// Pull from Wildberries, or push to it, now
     #[oai(path = "/sync-runs", method = "post", operation_id = "start_sync")]
     async fn start(
         &self,
@@ -99,6 +115,25 @@ impl Api {
         let mut tx = db.begin(&actor).await?;
         let run = sync::start(&mut tx, body.account_id, body.kind).await?;
         tx.answer(Accepted::of(run)).await
+    }
+
+    /// List what a sync run could not do, item by item, and what it repaired
+    #[oai(path = "/sync-runs/:id/items", method = "get", operation_id = "list_sync_run_items")]
+    async fn items(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<SyncRunId>,
+        /// Rows per page, from 1 to 1000; 100 if absent.
+        limit: Query<Option<i64>>,
+        /// The `next` of the page before.
+        after: Query<Option<String>>,
+    ) -> Result<Json<Page<SyncRunItem>>, ApiError> {
+        let query = PageQuery::new(limit.0, after.0)?;
+        let mut tx = db.begin(&actor).await?;
+        let page = sync::items(&mut tx, id.0, &query).await?;
+        tx.commit().await?;
+        Ok(Json(Page::of(page)))
     }
 
     /// Get a sync run

@@ -45,6 +45,22 @@ pub async fn set<J: Job>(
     Ok(())
 }
 
+/// Stops this timer, until it is set again.
+pub async fn stop<J: Job>(tx: &mut EnterpriseTx, job: &J) -> Result<()> {
+    let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
+    let payload = serde_json::to_value(job).map_err(|error| crate::Error::Inconsistent(error.to_string()))?;
+    sqlx::query!(
+        "UPDATE schedules SET paused_at = $4 WHERE enterprise_id = $1 AND kind = $2 AND payload = $3 AND paused_at IS NULL",
+        enterprise_id as _,
+        J::KIND,
+        payload,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Stops the timers whose payload contains this, until [`resume`].
 pub async fn pause(tx: &mut EnterpriseTx, payload: &Value) -> Result<()> {
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);

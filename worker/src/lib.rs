@@ -21,6 +21,7 @@ pub mod queue;
 pub mod registry;
 pub mod relay;
 pub mod runner;
+mod stocks;
 pub mod supplies;
 pub mod sync;
 pub mod timers;
@@ -35,7 +36,9 @@ use shared::orders::ReserveBundles;
 use shared::printing::RunLane;
 use shared::products::imports::{CheckImport, CommitImport, UndoImport};
 use shared::supplies::{DeliverSupply, PublishSupply, SetShipping};
-use shared::sync::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
+use shared::sync::{
+    PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses, PushStocks, ReadStocks,
+};
 use shared::users::letters::SendLetter;
 
 pub use ctx::Ctx;
@@ -68,6 +71,8 @@ pub fn registry() -> Registry {
         .job::<PullNewOrders>()
         .job::<PullOrderHistory>()
         .job::<PullStatuses>()
+        .job::<PushStocks>()
+        .job::<ReadStocks>()
         // Orders of bundles.
         .job::<ReserveBundles>()
         // What Wildberries is told.

@@ -11,7 +11,7 @@ use shared::jobs::JobRow;
 use shared::orders::{self, OrderFacts, StatusFacts};
 use shared::supplies;
 use shared::sync::{
-    self, Counters, PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses, SyncKind,
+    self, Counters, PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses, RunItem, SyncKind,
 };
 use shared::wildberries::{CallError, CardsCursor, Order, OrderStatuses, Seller, Unreadable};
 use shared::{Error, Result, accounts, products, warehouses};
@@ -23,52 +23,62 @@ use crate::translate;
 
 /// A long pull hands its worker slot back after this long and goes on in the job's next run.
 const TURN: Duration = Duration::from_mins(1);
+/// When to ask again for a turn that another run has.
+const LANE: Duration = Duration::from_secs(1);
 /// Orders and statuses per page: Wildberries' bound.
-const PAGE: usize = 1000;
+pub(crate) const PAGE: usize = 1000;
 const PAGE_LIMIT: u32 = 1000;
 /// A list that never ends is given up after so many pages.
 const MOST_PAGES: u32 = 10_000;
 
 /// One pull with what it needs: the account, the run if somebody asked for it, and the seller to ask.
-struct Pull<'a> {
+pub(crate) struct Pull<'a> {
     ctx: &'a Ctx,
-    row: &'a JobRow,
-    account_id: AccountId,
+    pub(crate) row: &'a JobRow,
+    pub(crate) account_id: AccountId,
     kind: SyncKind,
     run: Option<SyncRunId>,
-    seller: Seller,
+    pub(crate) seller: Seller,
     until: Instant,
     /// What a timer's pull found; a run counts in its row.
     found: Counters,
+    /// What a timer's pull has to say of single items; a run has them already.
+    said: Vec<RunItem>,
 }
 
 impl<'a> Pull<'a> {
-    async fn begin(
+    /// Takes the turn of the kind; nothing for a timer while somebody else has it, because its next beat will do.
+    pub(crate) async fn begin(
         ctx: &'a Ctx,
         row: &'a JobRow,
         account_id: AccountId,
         kind: SyncKind,
         run: Option<SyncRunId>,
-    ) -> Result<Self> {
-        if let Some(run) = run {
-            let mut tx = ctx.db.begin(&row.actor()?).await?;
-            sync::begin(&mut tx, run).await?;
-            tx.commit().await?;
+    ) -> Result<Option<Self>> {
+        let mut tx = ctx.db.begin(&row.actor()?).await?;
+        if !sync::enter_lane(&mut tx, account_id, kind, row.id).await? {
+            let what = "the turn of this kind of sync, which another run has";
+            let wait = Error::Unavailable { what, retry_after: Some(LANE), source: None };
+            return if run.is_some() { Err(wait) } else { Ok(None) };
         }
+        if let Some(run) = run {
+            sync::begin(&mut tx, run).await?;
+        }
+        tx.commit().await?;
         let until = Instant::now() + TURN;
         let seller = match ctx.seller(row, account_id).await {
             Ok(seller) => seller,
             Err(error) => return Err(Self::failed(ctx, row, run, error).await),
         };
-        Ok(Self { ctx, row, account_id, kind, run, seller, until, found: Counters::default() })
+        Ok(Some(Self { ctx, row, account_id, kind, run, seller, until, found: Counters::default(), said: Vec::new() }))
     }
 
-    async fn tx(&self) -> Result<EnterpriseTx> {
+    pub(crate) async fn tx(&self) -> Result<EnterpriseTx> {
         self.ctx.db.begin(&self.row.actor()?).await
     }
 
     /// What the call's failure means; a refusal ends the run.
-    async fn judge(&self, error: CallError) -> Error {
+    pub(crate) async fn judge(&self, error: CallError) -> Error {
         let error = self.ctx.judge(self.row, self.account_id, error).await;
         Self::failed(self.ctx, self.row, self.run, error).await
     }
@@ -97,7 +107,12 @@ impl<'a> Pull<'a> {
     }
 
     /// A page is kept: counted in the run, in the transaction that keeps it.
-    async fn page(&mut self, tx: &mut EnterpriseTx, cursor: &impl Serialize, counters: Counters) -> Result<()> {
+    pub(crate) async fn page(
+        &mut self,
+        tx: &mut EnterpriseTx,
+        cursor: &impl Serialize,
+        counters: Counters,
+    ) -> Result<()> {
         if let Some(run) = self.run {
             let cursor = serde_json::to_value(cursor).map_err(|error| Error::Inconsistent(error.to_string()))?;
             sync::note_page(tx, run, &cursor, counters).await?;
@@ -109,19 +124,43 @@ impl<'a> Pull<'a> {
         Ok(())
     }
 
+    /// What is to be said of single items, in the transaction that keeps them.
+    pub(crate) async fn items(&mut self, tx: &mut EnterpriseTx, items: Vec<RunItem>) -> Result<()> {
+        match self.run {
+            Some(run) if !items.is_empty() => sync::note_items(tx, run, &items).await?,
+            Some(_) => {}
+            None => self.said.extend(items),
+        }
+        Ok(())
+    }
+
     /// Everything was read: the run is finished; a timer's pull leaves a line if it found something.
-    async fn end(self, cursor: Option<serde_json::Value>) -> Result<()> {
+    pub(crate) async fn end(self, cursor: Option<serde_json::Value>) -> Result<()> {
         let mut tx = self.tx().await?;
         accounts::note_success(&mut tx, self.account_id).await?;
         match self.run {
             Some(run) => sync::finish(&mut tx, run, None).await?,
-            None if self.found.added + self.found.changed + self.found.failed > 0 => {
-                sync::note_passing(&mut tx, self.account_id, self.kind, self.row.id, self.found, cursor.as_ref())
-                    .await?;
-            }
-            None => {}
+            None => self.leave(&mut tx, cursor.as_ref()).await?,
         }
         tx.commit().await
+    }
+
+    /// The job goes on later: a timer's pull leaves a line of what it has found so far.
+    pub(crate) async fn pause(self) -> Result<()> {
+        if self.run.is_some() {
+            return Ok(());
+        }
+        let mut tx = self.tx().await?;
+        self.leave(&mut tx, None).await?;
+        tx.commit().await
+    }
+
+    async fn leave(&self, tx: &mut EnterpriseTx, cursor: Option<&serde_json::Value>) -> Result<()> {
+        if self.found.added + self.found.changed + self.found.failed == 0 && self.said.is_empty() {
+            return Ok(());
+        }
+        let run = sync::note_passing(tx, self.account_id, self.kind, self.row.id, self.found, cursor).await?;
+        if self.said.is_empty() { Ok(()) } else { sync::note_items(tx, run, &self.said).await }
     }
 
     fn check_turn(&self) -> Result<()> {
@@ -138,7 +177,7 @@ impl<'a> Pull<'a> {
 
 impl Run for PullCatalogue {
     async fn run(self, ctx: &Ctx, row: &JobRow) -> Result<()> {
-        let mut pull = Pull::begin(ctx, row, self.account_id, Self::SYNC, self.run).await?;
+        let Some(mut pull) = Pull::begin(ctx, row, self.account_id, Self::SYNC, self.run).await? else { return Ok(()) };
         let mut cursor: Option<CardsCursor> = pull.cursor().await?;
         for _ in 0..MOST_PAGES {
             pull.check_turn()?;
@@ -172,7 +211,7 @@ impl Run for PullCatalogue {
 
 impl Run for PullWarehouses {
     async fn run(self, ctx: &Ctx, row: &JobRow) -> Result<()> {
-        let mut pull = Pull::begin(ctx, row, self.account_id, Self::SYNC, self.run).await?;
+        let Some(mut pull) = Pull::begin(ctx, row, self.account_id, Self::SYNC, self.run).await? else { return Ok(()) };
         let there = async { Ok((pull.seller.warehouses().await?, pull.seller.offices().await?)) };
         let (found, offices) = match there.await {
             Ok(there) => there,
@@ -194,7 +233,7 @@ impl Run for PullWarehouses {
 
 impl Run for PullNewOrders {
     async fn run(self, ctx: &Ctx, row: &JobRow) -> Result<()> {
-        let mut pull = Pull::begin(ctx, row, self.account_id, Self::SYNC, self.run).await?;
+        let Some(mut pull) = Pull::begin(ctx, row, self.account_id, Self::SYNC, self.run).await? else { return Ok(()) };
         let new = match pull.seller.new_orders().await {
             Ok(new) => new,
             Err(error) => return Err(pull.judge(error).await),
@@ -220,7 +259,7 @@ struct HistoryCursor {
 
 impl Run for PullOrderHistory {
     async fn run(self, ctx: &Ctx, row: &JobRow) -> Result<()> {
-        let mut pull = Pull::begin(ctx, row, self.account_id, Self::SYNC, self.run).await?;
+        let Some(mut pull) = Pull::begin(ctx, row, self.account_id, Self::SYNC, self.run).await? else { return Ok(()) };
         let now = row.created_at.timestamp();
         let fresh = HistoryCursor { next: 0, from: now - 30 * 86_400 + 60, to: now };
         let mut cursor = pull.cursor().await?.filter(|_| self.run.is_some()).unwrap_or(fresh);
@@ -285,7 +324,7 @@ async fn keep_orders(
 
 impl Run for PullStatuses {
     async fn run(self, ctx: &Ctx, row: &JobRow) -> Result<()> {
-        let mut pull = Pull::begin(ctx, row, self.account_id, Self::SYNC, self.run).await?;
+        let Some(mut pull) = Pull::begin(ctx, row, self.account_id, Self::SYNC, self.run).await? else { return Ok(()) };
         let mut after = None;
         loop {
             let mut tx = pull.tx().await?;
@@ -358,6 +397,6 @@ fn note_unreadable(what: &str, entries: &[Unreadable]) {
     }
 }
 
-fn count(rows: usize) -> i64 {
+pub(crate) fn count(rows: usize) -> i64 {
     i64::try_from(rows).expect("a page is small")
 }

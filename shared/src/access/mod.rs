@@ -169,6 +169,11 @@ impl Actor {
         Self { enterprise_id, who: Who::Job { kind: kind.into() }, session: None, origin: Arc::default() }
     }
 
+    /// Whether no person is behind it.
+    pub(crate) fn is_job(&self) -> bool {
+        matches!(self.who, Who::Job { .. })
+    }
+
     /// Whoever runs the installation by the command line.
     pub fn console() -> Self {
         Self { enterprise_id: INSTALLATION, who: Who::Console, session: None, origin: Arc::default() }

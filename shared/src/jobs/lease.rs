@@ -90,6 +90,18 @@ pub async fn note_progress(tx: &mut EnterpriseTx, id: JobId, attempts: i32, perc
     Ok(noted.rows_affected() == 1)
 }
 
+/// Whether the run is still ours; it stays so until the transaction ends.
+pub async fn is_ours(tx: &mut EnterpriseTx, id: JobId, attempts: i32) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT true AS "ours!" FROM jobs WHERE id = $1 AND state = 'running' AND attempts = $2 FOR NO KEY UPDATE"#,
+        id as _,
+        attempts,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(found.is_some())
+}
+
 /// Writes how the run ended; false when it was no longer ours. Waiting beyond the job's patience is giving up.
 pub async fn settle(tx: &mut PlatformTx, row: &JobRow, outcome: &Outcome) -> Result<bool> {
     let now = tx.now().await?;

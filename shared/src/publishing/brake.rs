@@ -149,13 +149,16 @@ pub async fn reject(tx: &mut EnterpriseTx, id: PublicationId) -> Result<Publicat
 }
 
 /// Keeps the rise until somebody decides. One that waits already and is no smaller goes on waiting, so that nobody has to
-/// look at the same again.
+/// look at the same again; and one that was rejected is not asked for again by a job, only by a person.
 pub(super) async fn wait(tx: &mut EnterpriseTx, target: Target, before: i64, raised: &[Shift]) -> Result<Publication> {
     let products: Vec<_> = raised.iter().map(|shift| shift.product_id.0).collect();
     let quantities: Vec<_> = raised.iter().map(|shift| shift.quantity).collect();
     let covering = sqlx::query_scalar!(
         "SELECT p.id FROM publications AS p
-         WHERE p.account_id = $1 AND p.wb_warehouse_id = $2 AND p.status = 'waiting'
+         WHERE p.account_id = $1 AND p.wb_warehouse_id = $2
+           AND (p.status = 'waiting'
+                OR ($5 AND p.status = 'rejected' AND p.id = (SELECT l.id FROM publications AS l
+                                                             WHERE l.account_id = $1 AND l.wb_warehouse_id = $2 ORDER BY l.id DESC LIMIT 1)))
            AND NOT EXISTS (SELECT FROM unnest($3::uuid[], $4::int[]) AS n (product_id, quantity)
                            LEFT JOIN publication_lines AS l ON l.publication_id = p.id AND l.product_id = n.product_id
                            WHERE l.quantity IS NULL OR l.quantity < n.quantity)",
@@ -163,6 +166,7 @@ pub(super) async fn wait(tx: &mut EnterpriseTx, target: Target, before: i64, rai
         target.wb_warehouse_id as _,
         &products,
         &quantities,
+        tx.actor().is_job(),
     )
     .fetch_optional(tx.conn())
     .await?;

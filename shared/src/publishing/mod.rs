@@ -7,11 +7,13 @@
 //! first what the others state beyond that (`join`). So no unit is stated twice, whoever states when. A frozen one keeps its
 //! part for the thaw. A statement writes down what is to be published, under a number that only rises (`state`): less is
 //! stated at once, because what is not there must not be sold while somebody thinks; much more waits until a second person
-//! approves it (`brake`). A freeze states zero for everything, in one act, and forgets nothing (`freeze`). Whoever pushes asks
-//! what was stated since the last number that it pushed (`stated`).
+//! approves it (`brake`). A freeze states zero for everything, in one act, and forgets nothing (`freeze`). Where a
+//! warehouse `pushes`, the workers state and tell Wildberries by themselves (`push`); any other program that pushes asks what
+//! was stated since the last number that it pushed (`stated`).
 
 mod brake;
 mod freeze;
+mod push;
 mod rule;
 mod state;
 
@@ -24,7 +26,11 @@ use crate::{Error, Refusal, Result};
 
 pub use brake::{Line, Publication, PublicationFilter, PublicationStatus, approve, lines, list, reject};
 pub use freeze::{Turned, freeze, thaw};
-pub use rule::{Quota, Rule, rule, set_quotas, set_rule};
+pub use push::{
+    Known, Planned, PushState, Pushed, Settled, accounts_pushing, compare, lose, plan, pushed, pushing, refresh,
+    refuse, send, settle, sizes, stock, take_back, unsettled,
+};
+pub use rule::{NewRule, Quota, Rule, rule, set_quotas, set_rule};
 pub use state::{Publishable, Stated, Statement, publishable, state, stated};
 
 /// A warehouse at Wildberries whose stock is published.

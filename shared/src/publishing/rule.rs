@@ -34,6 +34,8 @@ pub struct Rule {
     pub quota: Option<i32>,
     /// Its place among the warehouses that the same own one feeds: the smaller comes first.
     pub priority: i32,
+    /// Whether the workers state by themselves and tell Wildberries.
+    pub pushes: bool,
     /// Of the last statement; 0 before the first.
     pub number: i64,
     /// Since when zero is stated for everything.
@@ -59,28 +61,37 @@ pub async fn rule(tx: &mut EnterpriseTx, id: WbWarehouseId) -> Result<Rule> {
     show(tx, target).await
 }
 
+/// What a rule may say.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRule {
+    /// Units of each product that are kept back.
+    pub safety: i32,
+    /// Units of each product that are published at most; absent: as many as there are.
+    pub quota: Option<i32>,
+    /// Its place among the warehouses that the same own one feeds.
+    pub priority: i32,
+    /// Whether the workers state by themselves and tell Wildberries; absent: as it is.
+    pub pushes: Option<bool>,
+}
+
 /// Sets what is kept back of each product, how much of each is published at most, and which place the warehouse has among
-/// those that share its stock. It holds from the next statement on.
-pub async fn set_rule(
-    tx: &mut EnterpriseTx,
-    id: WbWarehouseId,
-    safety: i32,
-    quota: Option<i32>,
-    priority: i32,
-) -> Result<Rule> {
+/// those that share its stock; it holds from the next statement on. And whether the workers push.
+pub async fn set_rule(tx: &mut EnterpriseTx, id: WbWarehouseId, new: NewRule) -> Result<Rule> {
     let target = enter(tx, id, Permission::ManageWildberries).await?;
+    let NewRule { safety, quota, priority, pushes } = new;
     check("safety", safety)?;
     check("priority", priority)?;
     quota.map_or(Ok(()), |quota| check("quota", quota))?;
     lock(tx, target).await?;
     let before = show(tx, target).await?;
     sqlx::query!(
-        "UPDATE publishing SET safety = $3, quota = $4, priority = $5 WHERE account_id = $1 AND wb_warehouse_id = $2",
+        "UPDATE publishing SET safety = $3, quota = $4, priority = $5, pushes = coalesce($6, pushes) WHERE account_id = $1 AND wb_warehouse_id = $2",
         target.account_id as _,
         target.wb_warehouse_id as _,
         safety,
         quota,
         priority,
+        pushes,
     )
     .execute(tx.conn())
     .await?;
@@ -161,7 +172,7 @@ pub(super) async fn show(tx: &mut EnterpriseTx, target: Target) -> Result<Rule> 
     Ok(sqlx::query_as!(
         Rule,
         r#"SELECT w.account_id, w.wb_warehouse_id, w.warehouse_id, coalesce(p.safety, 0) AS "safety!", p.quota AS "quota?",
-                  coalesce(p.priority, 0) AS "priority!", coalesce(p.number, 0) AS "number!", p.frozen_at AS "frozen_at?", p.frozen_by AS "frozen_by?",
+                  coalesce(p.priority, 0) AS "priority!", coalesce(p.pushes, false) AS "pushes!", coalesce(p.number, 0) AS "number!", p.frozen_at AS "frozen_at?", p.frozen_by AS "frozen_by?",
                   p.frozen_reason AS "frozen_reason?"
            FROM wildberries_warehouses AS w
            LEFT JOIN publishing AS p ON p.account_id = w.account_id AND p.wb_warehouse_id = w.wb_warehouse_id

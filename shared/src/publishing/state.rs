@@ -190,9 +190,10 @@ impl Statement {
     }
 }
 
-/// For the audit log, unless nothing was stated.
+/// For the audit log, unless nothing was stated or asked for that had not been before.
 async fn note(tx: &mut EnterpriseTx, target: Target, statement: &Statement) -> Result<()> {
-    if statement.products == 0 && statement.waiting.is_none() {
+    let now = tx.now().await?;
+    if statement.products == 0 && statement.waiting.as_ref().is_none_or(|waiting| waiting.asked_at < now) {
         return Ok(());
     }
     audit::noted(tx, Action::PublishingStated, Object::of("publishing", target.name().as_str()), statement).await

@@ -1,4 +1,4 @@
-//! What is promised of an account. A timer's promise carries no run; a run that somebody asked for is named.
+//! What is promised of an account: pulls, and the push of its stock. A timer's promise carries no run; a run that somebody asked for is named.
 
 use serde::{Deserialize, Serialize};
 
@@ -46,4 +46,8 @@ pulls! {
     PullOrderHistory = "sync.pull_order_history" on Import as OrderHistory;
     /// What became of orders and supplies.
     PullStatuses = "sync.pull_statuses" on Sync as OrderStatuses;
+    /// Stock to Wildberries.
+    PushStocks = "sync.push_stocks" on Sync as StockPush;
+    /// Stock at Wildberries.
+    ReadStocks = "sync.read_stocks" on Sync as Stocks;
 }

@@ -1,8 +1,11 @@
-//! What Wildberries told us, in our words: accounts that are followed, sync runs with their counters, and what a change
-//! there means here.
+//! What Wildberries told us, in our words, and what it is told: accounts that are followed, sync runs with their counters,
+//! and what a change there means here.
 
 mod follow;
+mod items;
 mod jobs;
+mod lanes;
+mod publish;
 mod runs;
 
 use std::time::Duration;
@@ -20,12 +23,15 @@ use crate::wildberries::token::TokenFacts;
 use crate::{Result, orders, schedules};
 
 pub use follow::{Followed, apply_statuses};
-pub use jobs::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses};
+pub use items::{ItemOutcome, RunItem, items, note_items};
+pub use jobs::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses, PushStocks, ReadStocks};
+pub use lanes::enter_lane;
+pub use publish::{approve_publication, freeze_publishing, set_publishing_rule, state_publishable, thaw_publishing};
 pub use runs::{
     Counters, SyncRun, SyncRunFilter, begin, finish, get, last_cursor, list, note_page, note_passing, start,
 };
 
-/// What a sync run pulls.
+/// What a sync run pulls or pushes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
 #[serde(rename_all = "snake_case")]
@@ -42,6 +48,10 @@ pub enum SyncKind {
     OrderHistory,
     /// What became of orders and supplies.
     OrderStatuses,
+    /// Tell Wildberries what may be sold.
+    StockPush,
+    /// What Wildberries believes to be in stock, compared with what it was told.
+    Stocks,
 }
 
 /// Where a sync run is.

@@ -4,7 +4,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses, SyncKind, SyncStatus};
+use super::{
+    PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses, PushStocks, ReadStocks, SyncKind,
+    SyncStatus,
+};
 use crate::access::Permission;
 use crate::accounts;
 use crate::audit::{self, Action, Object};
@@ -86,6 +89,8 @@ pub async fn start(tx: &mut EnterpriseTx, account_id: AccountId, kind: SyncKind)
         SyncKind::NewOrders => tx.enqueue(&PullNewOrders { account_id, run }).await?,
         SyncKind::OrderHistory => tx.enqueue(&PullOrderHistory { account_id, run }).await?,
         SyncKind::OrderStatuses => tx.enqueue(&PullStatuses { account_id, run }).await?,
+        SyncKind::StockPush => tx.enqueue(&PushStocks { account_id, run }).await?,
+        SyncKind::Stocks => tx.enqueue(&ReadStocks { account_id, run }).await?,
     }
     .job_id;
     sqlx::query!(
@@ -193,7 +198,7 @@ pub async fn finish(tx: &mut EnterpriseTx, id: SyncRunId, problem: Option<(&str,
     Ok(())
 }
 
-/// A timer's look found something: it leaves a finished run.
+/// A timer's look found something: it leaves a finished run; answers with its id.
 pub async fn note_passing(
     tx: &mut EnterpriseTx,
     account_id: AccountId,
@@ -201,14 +206,15 @@ pub async fn note_passing(
     job_id: JobId,
     counters: Counters,
     cursor: Option<&Value>,
-) -> Result<()> {
+) -> Result<SyncRunId> {
     let (enterprise_id, now, actor) = (tx.enterprise_id(), tx.now().await?, tx.actor().to_string());
+    let id = SyncRunId::new();
     sqlx::query!(
         "INSERT INTO sync_runs (enterprise_id, id, account_id, kind, status, job_id, seen, added, changed, failed, actor,
                                 created_at, started_at, finished_at, cursor)
          VALUES ($1, $2, $3, $4, CASE WHEN $9::bigint > 0 THEN 'partially_failed' ELSE 'succeeded' END, $5, $6, $7, $8, $9::bigint, $10, $11, $11, $11, $12)",
         enterprise_id as _,
-        SyncRunId::new() as _,
+        id as _,
         account_id as _,
         kind as SyncKind,
         job_id as _,
@@ -222,7 +228,7 @@ pub async fn note_passing(
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(id)
 }
 
 /// Where the last finished run of this kind stopped: an incremental sync goes on from there.

@@ -38,6 +38,8 @@ pub enum Group {
     Cancel,
     /// The seller's warehouses and Wildberries' offices.
     Warehouses,
+    /// What is declared in stock.
+    Stocks,
 }
 
 /// A token bucket: `burst` calls at once, then one call every `interval`.
@@ -55,8 +57,16 @@ pub struct Limit {
 
 impl Group {
     /// Every group.
-    pub const ALL: [Self; 7] =
-        [Self::SellerInfo, Self::Cards, Self::Content, Self::Orders, Self::Marks, Self::Cancel, Self::Warehouses];
+    pub const ALL: [Self; 8] = [
+        Self::SellerInfo,
+        Self::Cards,
+        Self::Content,
+        Self::Orders,
+        Self::Marks,
+        Self::Cancel,
+        Self::Warehouses,
+        Self::Stocks,
+    ];
 
     /// Its name in keys and logs.
     pub fn as_str(self) -> &'static str {
@@ -68,6 +78,7 @@ impl Group {
             Self::Marks => "marks",
             Self::Cancel => "cancel",
             Self::Warehouses => "warehouses",
+            Self::Stocks => "stocks",
         }
     }
 
@@ -75,7 +86,7 @@ impl Group {
     pub fn page(self) -> &'static str {
         match self {
             Self::SellerInfo => "openapi/api-information",
-            Self::Cards | Self::Content | Self::Warehouses => "openapi/item-management",
+            Self::Cards | Self::Content | Self::Warehouses | Self::Stocks => "openapi/item-management",
             Self::Orders | Self::Marks | Self::Cancel => "openapi/orders-fbs",
         }
     }
@@ -85,7 +96,7 @@ impl Group {
         match self {
             Self::SellerInfo => Host::Common,
             Self::Cards | Self::Content => Host::Content,
-            Self::Orders | Self::Marks | Self::Cancel | Self::Warehouses => Host::Marketplace,
+            Self::Orders | Self::Marks | Self::Cancel | Self::Warehouses | Self::Stocks => Host::Marketplace,
         }
     }
 
@@ -113,9 +124,9 @@ impl Group {
             (_, Self::SellerInfo) => row(60_000, 10.0, 0.0),
             (_, Self::Cards | Self::Content) => row(600, 5.0, 2.0),
             // The general article gives base tokens 150 calls a minute on this host, the methods' own pages do not.
-            (TokenKind::Base, Self::Orders | Self::Marks | Self::Warehouses) => row(400, 10.0, 4.0),
+            (TokenKind::Base, Self::Orders | Self::Marks | Self::Warehouses | Self::Stocks) => row(400, 10.0, 4.0),
             (TokenKind::Base, Self::Cancel) => row(600, 10.0, 0.0),
-            (_, Self::Orders | Self::Marks | Self::Warehouses) => row(200, 20.0, 12.0),
+            (_, Self::Orders | Self::Marks | Self::Warehouses | Self::Stocks) => row(200, 20.0, 12.0),
             (_, Self::Cancel) => row(600, 20.0, 0.0),
         }
     }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod limits;
 pub mod model;
 mod seller;
+mod stocks;
 mod supplies;
 pub mod token;
 
@@ -23,6 +24,7 @@ pub use call::Client;
 pub use error::CallError;
 pub use model::*;
 pub use seller::Seller;
+pub use stocks::{MOST_UNITS, RefusedSizes, SIZES_AT_ONCE, StockRow};
 pub use token::Category;
 
 /// Where Wildberries' hosts are: one per token category, each replaceable by a simulator.

@@ -5,14 +5,14 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use shared::db::Db;
 use shared::ids::{PublicationId, WbWarehouseId};
-use shared::publishing::{self, PublicationFilter, PublicationStatus};
+use shared::publishing::{self, PublicationFilter, PublicationStatus, PushState};
 
 use super::super::{Export, ExportFormat, export};
 use super::listed;
 use crate::Tag;
 use crate::auth::Caller;
 use crate::problem::ApiError;
-use crate::publishing::{Publication, PublicationLine, Publishable, StatedQuantity};
+use crate::publishing::{Publication, PublicationLine, Publishable, PushedQuantity, StatedQuantity};
 
 listed!(PublicationFilter => Publication, |list, tx, query| Ok(publishing::list(tx, list, query).await?.map(Into::into)));
 
@@ -24,6 +24,9 @@ listed!(PublishableIn => Publishable, |list, tx, query| Ok(publishing::publishab
 
 struct StatedIn(WbWarehouseId, i64);
 listed!(StatedIn => StatedQuantity, |list, tx, query| Ok(publishing::stated(tx, list.0, list.1, query).await?.map(Into::into)));
+
+struct PushedTo(WbWarehouseId, Option<PushState>);
+listed!(PushedTo => PushedQuantity, |list, tx, query| Ok(publishing::pushed(tx, list.0, list.1, query).await?.map(Into::into)));
 
 /// Exports.
 pub struct Api;
@@ -89,6 +92,27 @@ impl Api {
     ) -> Result<Export<Publishable>, ApiError> {
         let list = PublishableIn(wb_warehouse_id.0);
         export(&db, actor, "publishable", format.0.unwrap_or_default(), list).await
+    }
+
+    /// Export the sizes that Wildberries was told of, and what became of it
+    #[oai(
+        path = "/wildberries/warehouses/:wb_warehouse_id/pushed/export",
+        method = "get",
+        operation_id = "export_pushed",
+        tag = "Tag::Wildberries"
+    )]
+    async fn pushed(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        wb_warehouse_id: Path<WbWarehouseId>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
+        /// In this state.
+        state: Query<Option<PushState>>,
+    ) -> Result<Export<PushedQuantity>, ApiError> {
+        let list = PushedTo(wb_warehouse_id.0, state.0);
+        export(&db, actor, "pushed", format.0.unwrap_or_default(), list).await
     }
 
     /// Export what is to be published in a Wildberries warehouse, as it was stated

@@ -5,7 +5,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use shared::alarms::{self, AlarmFilter, AlarmKind};
 use shared::db::Db;
-use shared::ids::{PrintJobId, PrinterId};
+use shared::ids::{PrintJobId, PrinterId, SyncRunId};
 use shared::jobs::{self, JobFilter, JobState};
 use shared::printing::{self, PrintJobFilter, PrintStatus};
 use shared::sync::{self, SyncKind, SyncRunFilter, SyncStatus};
@@ -19,7 +19,7 @@ use crate::auth::Caller;
 use crate::jobs::Job;
 use crate::printing::{PrintItem, PrintJob, Printer};
 use crate::problem::ApiError;
-use crate::sync::SyncRun;
+use crate::sync::{SyncRun, SyncRunItem};
 use crate::wildberries::{Account, WildberriesWarehouse};
 
 listed!(AlarmFilter => Alarm, |list, tx, query| Ok(alarms::list(tx, list, query).await?.map(Into::into)));
@@ -27,6 +27,9 @@ listed!(AlarmFilter => Alarm, |list, tx, query| Ok(alarms::list(tx, list, query)
 listed!(JobFilter => Job, |list, tx, query| Ok(jobs::list(tx, list.clone(), query).await?.map(Into::into)));
 
 listed!(SyncRunFilter => SyncRun, |list, tx, query| Ok(sync::list(tx, list, query).await?.map(Into::into)));
+
+struct ItemsOfRun(SyncRunId);
+listed!(ItemsOfRun => SyncRunItem, |list, tx, query| Ok(sync::items(tx, list.0, query).await?.map(Into::into)));
 
 listed!(PrintJobFilter => PrintJob, |list, tx, query| Ok(printing::list(tx, list, query).await?.map(Into::into)));
 
@@ -98,6 +101,24 @@ impl Api {
     ) -> Result<Export<SyncRun>, ApiError> {
         let list = SyncRunFilter { kind: kind.0, status: status.0 };
         export(&db, actor, "sync-runs", format.0.unwrap_or_default(), list).await
+    }
+
+    /// Export what a sync run could not do, item by item, and what it repaired
+    #[oai(
+        path = "/sync-runs/:id/items/export",
+        method = "get",
+        operation_id = "export_sync_run_items",
+        tag = "Tag::Sync"
+    )]
+    async fn sync_run_items(
+        &self,
+        Caller(actor): Caller,
+        db: Data<&Db>,
+        id: Path<SyncRunId>,
+        /// What kind of file; CSV if absent.
+        format: Query<Option<ExportFormat>>,
+    ) -> Result<Export<SyncRunItem>, ApiError> {
+        export(&db, actor, "sync-run-items", format.0.unwrap_or_default(), ItemsOfRun(id.0)).await
     }
 
     /// Export print jobs, newest first

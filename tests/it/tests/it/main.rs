@@ -49,6 +49,7 @@ mod sessions;
 mod sign_in;
 mod stock;
 mod stock_model;
+mod stock_push;
 mod supplies;
 mod sync;
 mod tenancy;
