@@ -138,10 +138,12 @@ pub(super) const FROM_BALANCES: &str =
 /// What the entries `b` of transfers leave on its way.
 const AWAITED: &str = "sum(CASE WHEN b.to_outside = 'in_transit' THEN b.quantity ELSE -b.quantity END)";
 
-/// Entries `b` of the transfers `c` that are not over; a transfer's warehouse is the one that awaits it.
+/// Entries `b` of the transfers `c` that are not over; a transfer's warehouse is the one that awaits it. Read transfer by
+/// transfer: in the order of the products, which a page wants, the whole ledger would be read for the few that are.
 const ON_THE_WAY: &str =
     " FROM (SELECT id, to_warehouse_id AS warehouse_id FROM transfers WHERE status IN ('in_transit', 'receiving')) AS c
-    JOIN stock_entries AS b ON b.transfer_id = c.id WHERE true";
+    CROSS JOIN LATERAL (SELECT e.product_id, e.to_outside, e.quantity FROM stock_entries AS e WHERE e.transfer_id = c.id OFFSET 0) AS b
+    WHERE true";
 
 /// Adds the columns of one lot of a product in a cell.
 pub(super) fn one_lot(sql: &mut QueryBuilder<Postgres>, today: NaiveDate) {

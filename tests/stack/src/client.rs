@@ -1,5 +1,6 @@
 //! A client of the API as anybody could write it: JSON over HTTP with a bearer token.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -49,6 +50,21 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<String>,
+    stays: Option<Arc<Stays>>,
+}
+
+/// Who signs in anew when the session is over.
+#[derive(Debug)]
+struct Stays {
+    email: String,
+    password: String,
+    token: RwLock<String>,
+}
+
+impl Stays {
+    fn token(&self) -> String {
+        self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Client {
@@ -56,7 +72,7 @@ impl Client {
     pub fn new(base: &str) -> anyhow::Result<Self> {
         let http =
             reqwest::Client::builder().timeout(Duration::from_mins(1)).no_proxy().build().context("making a client")?;
-        Ok(Self { http, base: base.to_owned(), token: None })
+        Ok(Self { http, base: base.to_owned(), token: None, stays: None })
     }
 
     /// The same person at another address of the same API.
@@ -72,10 +88,18 @@ impl Client {
         Ok(self)
     }
 
+    /// Signs in, and again whenever the session is over: for what takes longer than one.
+    pub async fn stay_signed_in(self, email: &str, password: &str) -> anyhow::Result<Self> {
+        let signed_in = self.sign_in(email, password).await?;
+        let token = RwLock::new(signed_in.token.clone().unwrap_or_default());
+        let stays = Arc::new(Stays { email: email.to_owned(), password: password.to_owned(), token });
+        Ok(Self { stays: Some(stays), ..signed_in })
+    }
+
     /// The same client with this access token or service key, or with none.
     #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {
-        Self { token: token.map(str::to_owned), ..self.clone() }
+        Self { token: token.map(str::to_owned), stays: None, ..self.clone() }
     }
 
     /// Asks and takes any answer.
@@ -91,8 +115,31 @@ impl Client {
         body: Option<Value>,
         headers: &[(&str, &str)],
     ) -> anyhow::Result<Answer> {
+        let Some(stays) = &self.stays else {
+            return self.send(method, path, body, headers, self.token.as_deref()).await;
+        };
+        let answer = self.send(method.clone(), path, body.clone(), headers, Some(&stays.token())).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        let Stays { email, password, token } = stays.as_ref();
+        let login = json!({ "email": email, "password": password });
+        let again = self.send(Method::POST, "/auth/login", Some(login), &[], None).await?;
+        let fresh = text(&again.body, "accessToken")?;
+        fresh.clone_into(&mut token.write().unwrap_or_else(PoisonError::into_inner));
+        self.send(method, path, body, headers, Some(&fresh)).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+        token: Option<&str>,
+    ) -> anyhow::Result<Answer> {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
-        if let Some(token) = &self.token {
+        if let Some(token) = token {
             request = request.bearer_auth(token);
         }
         request = with_body(request, body.as_ref());

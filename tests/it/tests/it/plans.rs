@@ -10,7 +10,7 @@ use it::TestApp;
 use shared::access::Actor;
 use shared::db::EnterpriseTx;
 use shared::ids::{CellId, EnterpriseId, ProductId, WarehouseId};
-use shared::inventory::{self, BalanceFilter, EntryFilter, EntryKind, Grouping, Scope};
+use shared::inventory::{self, BalanceFilter, EntryFilter, EntryKind, Grouping, InTransitFilter, Scope};
 use shared::page::PageQuery;
 use sqlx::{AssertSqlSafe, PgConnection};
 use stack::Role;
@@ -189,16 +189,17 @@ async fn questions_are_answered_from_their_indexes_and_pages_stop_early() -> Res
     let cell = CellId(named(&mut world.api, "c7").await?);
     let product = ProductId(named(&mut world.api, "p150").await?);
 
-    for (by, index) in [
-        (Grouping::Lot, "balances_pkey"),
-        (Grouping::Cell, "balances_pkey"),
-        (Grouping::Warehouse, "balances_product_idx"),
-        (Grouping::Product, "balances_product_idx"),
+    for (by, index, of_transfers) in [
+        (Grouping::Lot, "balances_pkey", None),
+        (Grouping::Cell, "balances_pkey", None),
+        (Grouping::Warehouse, "balances_product_idx", Some("stock_entries_transfer_idx")),
+        (Grouping::Product, "balances_product_idx", Some("stock_entries_transfer_idx")),
     ] {
         let mut tx = world.begin().await?;
         let now = inventory::balances(&mut tx, by, &BalanceFilter::default(), &page(50, None)?).await?;
         assert_eq!(now.items.len(), 50);
-        world.stands_on("balances", &[index]).await?;
+        let indexes: Vec<_> = [index].into_iter().chain(of_transfers).collect();
+        world.stands_on("balances", &indexes).await?;
         let week = Utc::now() - Duration::days(7);
         inventory::past(&mut tx, week, by, &BalanceFilter::default(), &page(50, None)?).await?;
         world.stands_on("past", &[index, "stock_entries_in_idx", "stock_entries_out_idx"]).await?;
@@ -224,6 +225,8 @@ async fn questions_are_answered_from_their_indexes_and_pages_stop_early() -> Res
     }
 
     let mut tx = world.begin().await?;
+    inventory::in_transit(&mut tx, &InTransitFilter::default(), &page(50, None)?).await?;
+    world.stands_on("in transit", &["stock_entries_transfer_idx"]).await?;
     inventory::changes(&mut tx, &page(50, None)?).await?;
     world.stands_on("the feed", &["balances_number_key"]).await?;
     inventory::prove_changed(&mut tx, 50).await?;

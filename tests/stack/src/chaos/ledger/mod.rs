@@ -144,7 +144,7 @@ impl World {
             replicas.push(steps.step(&format!("Start replica {number} of the API"), starting).await?);
         }
         let person = stack.administrator.clone();
-        let client = Client::new(&replicas[0].1)?.sign_in(&person.email, &person.password).await?;
+        let client = Client::new(&replicas[0].1)?.stay_signed_in(&person.email, &person.password).await?;
         let clients: Vec<_> = replicas.iter().map(|(_, url)| client.at(url)).collect();
         let (account, products) =
             steps.step("Store a token and pull the catalogue", catalogue(&stack, &client)).await?;
