@@ -1,7 +1,7 @@
 //! Stock to Wildberries and back: state, tell, read back, tell again what was ignored. What is told is written down before
 //! the call, and known only by what is read afterwards.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use shared::ids::{ChrtId, WbWarehouseId};
@@ -125,7 +125,7 @@ async fn tell(pull: &mut Pull<'_>, warehouse: WbWarehouseId, known: &Known, rows
     let mut tx = pull.tx().await?;
     match answer {
         // 204 says nothing: it is read back.
-        Ok(refused) if refused.is_empty() => return tx.commit().await,
+        Ok(refused) if refused.is_empty() => tx.commit().await,
         Ok(refused) => {
             publishing::refuse(&mut tx, pull.account_id, warehouse, rows, &refused).await?;
             let items: Vec<_> = refused.iter().filter(|refused| !refused.is_busy()).flat_map(refusals).collect();
@@ -201,7 +201,7 @@ fn words(settled: &Settled) -> Vec<RunItem> {
     put_off.chain(repaired).collect()
 }
 
-async fn shown(pull: &Pull<'_>, warehouse: WbWarehouseId, sizes: &[ChrtId]) -> Result<HashMap<ChrtId, i64>> {
+async fn shown(pull: &Pull<'_>, warehouse: WbWarehouseId, sizes: &[ChrtId]) -> Result<BTreeMap<ChrtId, i64>> {
     match pull.seller.stocks(warehouse, sizes).await {
         Ok(shown) => Ok(shown),
         Err(error) => Err(pull.judge(error).await),

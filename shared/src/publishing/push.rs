@@ -11,7 +11,7 @@
 //! ignores. Amounts are absolute, so that what is told twice is told once; they are made from a statement and from the orders
 //! that came since, so that no unit comes back that a buyer has just bought.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -366,7 +366,7 @@ pub async fn settle(
     account_id: AccountId,
     id: WbWarehouseId,
     asked: &[ChrtId],
-    shown: &HashMap<ChrtId, i64>,
+    shown: &BTreeMap<ChrtId, i64>,
 ) -> Result<Settled> {
     let now = tx.now().await?;
     let rows = sqlx::query!(
@@ -441,7 +441,7 @@ pub async fn compare(
     account_id: AccountId,
     id: WbWarehouseId,
     asked_at: DateTime<Utc>,
-    shown: &HashMap<ChrtId, i64>,
+    shown: &BTreeMap<ChrtId, i64>,
 ) -> Result<Vec<ChrtId>> {
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
     let (sizes, amounts): (Vec<_>, Vec<_>) = shown.iter().map(|(size, amount)| (size.0, *amount)).unzip();

@@ -1,6 +1,6 @@
 //! What a seller declares to be in stock in a warehouse of its own at Wildberries.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ impl RefusedSizes {
 impl Seller {
     /// What is declared of at most 1000 sizes. One that is not among the answers has no amount that anybody knows: it is left
     /// out where it is zero, but also where it was never declared.
-    pub async fn stocks(&self, warehouse: WbWarehouseId, sizes: &[ChrtId]) -> Result<HashMap<ChrtId, i64>, CallError> {
+    pub async fn stocks(&self, warehouse: WbWarehouseId, sizes: &[ChrtId]) -> Result<BTreeMap<ChrtId, i64>, CallError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Declared {
@@ -59,7 +59,7 @@ impl Seller {
         }
         check(sizes.len())?;
         if sizes.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(BTreeMap::new());
         }
         let id = warehouse.to_string();
         let path = ["api", "v3", "stocks", id.as_str()];

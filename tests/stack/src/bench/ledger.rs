@@ -1,6 +1,6 @@
-//! Answers about stock while the ledger grows a hundredfold: the same questions of 20,000 balances and of two million with
-//! twenty million entries, over the API, each by its slowest hundredth. `cargo wb bench --only ledger`; with `--short` the
-//! ledger grows tenfold.
+//! Answers about stock from a small ledger and from one a hundred times its size: the same questions of 20,000 balances and of
+//! two million with twenty million entries, over the API, in turns, so that whatever else the machine does meets both; each by
+//! its slowest hundredth. `cargo wb bench --only ledger`; with `--short` the large one has ten times the balances.
 
 use std::time::{Duration, Instant};
 
@@ -24,32 +24,31 @@ const SMALL: i64 = 20_000;
 /// Cells that are filled by one statement.
 const AT_ONCE: i64 = 500;
 /// Questions of one kind.
-const QUESTIONS: usize = 300;
+const QUESTIONS: usize = 1000;
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 /// What is asked, of a random product in a random cell.
 const KINDS: [&str; 6] = ["a page", "a page by product", "a product", "its history", "its past", "its turnover"];
 
-/// Measures on a stack of its own, without workers.
+/// Measures on two stacks of its own, without workers.
 pub(super) async fn run(short: bool, broken: &mut Vec<&'static str>, steps: &mut Steps) -> Result<()> {
     let large = if short { SMALL * 10 } else { SMALL * 100 };
-    let options = Options { profile: Profile::Release, workers: 0, private: true, ..Options::default() };
-    let stack = Stack::up_with(options, steps).await?;
-    let owner = &stack.administrator;
-    let client = Client::new(&stack.api_url)?.sign_in(&owner.email, &owner.password).await?;
-    let mut admin = stack.servers.admin(&stack.database).await?;
-    steps.step("Fill a small ledger", grow(&mut admin, 0, SMALL)).await?;
-    let few = steps.step("Ask it", ask(&mut admin, &client)).await?;
-    steps.step("Let it grow", grow(&mut admin, SMALL, large)).await?;
-    // The first session is good for ten minutes.
-    let client = Client::new(&stack.api_url)?.sign_in(&owner.email, &owner.password).await?;
-    let many = steps.step("Ask it again", ask(&mut admin, &client)).await?;
-    let proof = client.get("/inventory/consistency").await?;
+    let few = steps.step("Fill a small ledger", Filled::up(SMALL)).await?;
+    let many = steps.step("Fill a large ledger", Filled::up(large)).await?;
+    let (few_client, many_client) = (few.client().await?, many.client().await?);
+    let asking = async {
+        let mut figures = Vec::new();
+        for kind in 0..KINDS.len() {
+            figures.push(ask(kind, (&few, &few_client), (&many, &many_client)).await?);
+        }
+        anyhow::Ok(figures)
+    };
+    let figures = steps.step("Ask both in turns", asking).await?;
+    let proof = many_client.get("/inventory/consistency").await?;
     ensure!(proof["differences"] == json!([]), "the filled ledger does not agree: {}", proof["differences"]);
-    let ratios: Vec<_> = few.iter().zip(&many).map(|(few, many)| many / few).collect();
-    let each = KINDS.iter().zip(few.iter().zip(&many));
+    let each = KINDS.iter().zip(&figures);
     let told: Vec<_> = each.map(|(kind, (few, many))| format!("{kind} {few:.1} → {many:.1} ms")).collect();
-    let worst = ratios.into_iter().fold(0.0, f64::max);
+    let worst = figures.iter().map(|(few, many)| many / few).fold(0.0, f64::max);
     let figure = Figure {
         what: "p99 of answers about stock, a large ledger against 20,000 balances",
         promise: "≤ 1.5",
@@ -57,7 +56,31 @@ pub(super) async fn run(short: bool, broken: &mut Vec<&'static str>, steps: &mut
         held: worst <= 1.5,
     };
     tell(steps, broken, &figure);
-    stack.down().await
+    few.stack.down().await?;
+    many.stack.down().await
+}
+
+/// A stack with a ledger, and balances of it here and there.
+struct Filled {
+    stack: Stack,
+    places: Vec<(String, String)>,
+}
+
+impl Filled {
+    async fn up(balances: i64) -> Result<Self> {
+        let options = Options { profile: Profile::Release, workers: 0, private: true, ..Options::default() };
+        let stack = Stack::up_with(options, &mut Steps::silent()).await?;
+        let mut admin = stack.servers.admin(&stack.database).await?;
+        grow(&mut admin, 0, balances).await?;
+        let query = "SELECT cell_id::text, product_id::text FROM balances ORDER BY random() LIMIT $1";
+        let places = sqlx::query_as(query).bind(i64::try_from(QUESTIONS)?).fetch_all(&mut admin).await?;
+        Ok(Self { stack, places })
+    }
+
+    async fn client(&self) -> Result<Client> {
+        let owner = &self.stack.administrator;
+        Client::new(&self.stack.api_url)?.sign_in(&owner.email, &owner.password).await
+    }
 }
 
 /// Fills the ledger of the only enterprise from so many balances up to so many, ten entries behind each of them.
@@ -157,31 +180,25 @@ async fn raw(admin: &mut PgConnection, statement: &str) -> Result<()> {
     Ok(())
 }
 
-/// The 99th percentile of every kind of question, in milliseconds.
-async fn ask(admin: &mut PgConnection, client: &Client) -> Result<Vec<f64>> {
-    let places = sample(admin).await?;
-    let mut figures = Vec::new();
-    for kind in 0..KINDS.len() {
-        let mut times = Vec::new();
-        // Once before anything is measured: what is compared is the work, and not whether a file was just written.
-        for place in &places {
+/// The 99th percentiles of one kind of question, in milliseconds: of the small ledger and of the large one.
+async fn ask(kind: usize, few: (&Filled, &Client), many: (&Filled, &Client)) -> Result<(f64, f64)> {
+    // Once before anything is measured: what is compared is the work, and not whether a file was just written.
+    for (filled, client) in [few, many] {
+        for place in &filled.places {
             client.get(&question(kind, place)).await?;
         }
-        for place in &places {
+    }
+    let mut times = [Vec::new(), Vec::new()];
+    for (one, other) in few.0.places.iter().zip(&many.0.places) {
+        for (times, (client, place)) in times.iter_mut().zip([(few.1, one), (many.1, other)]) {
             let path = question(kind, place);
             let begin = Instant::now();
             client.get(&path).await?;
             times.push(begin.elapsed());
         }
-        figures.push(p99(times));
     }
-    Ok(figures)
-}
-
-/// Balances here and there.
-async fn sample(admin: &mut PgConnection) -> Result<Vec<(String, String)>> {
-    let query = "SELECT cell_id::text, product_id::text FROM balances ORDER BY random() LIMIT $1";
-    Ok(sqlx::query_as(query).bind(i64::try_from(QUESTIONS)?).fetch_all(&mut *admin).await?)
+    let [few, many] = times.map(p99);
+    Ok((few, many))
 }
 
 fn question(kind: usize, (cell, product): &(String, String)) -> String {
