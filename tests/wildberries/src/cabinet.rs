@@ -6,10 +6,13 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::card_errors::CardErrors;
 use crate::catalogue::{Card, Catalogue};
 use crate::chance::{Chance, mix};
 use crate::label::{Key, Label};
 use crate::order::{Order, Orders, SupplierStatus, WbStatus};
+use crate::passes::Passes;
+use crate::prices::Prices;
 use crate::reply::Reply;
 use crate::seller::OrderSpec;
 use crate::sticker::Sticker;
@@ -29,6 +32,11 @@ pub(crate) struct Cabinet {
     pub orders: Orders,
     pub supplies: BTreeMap<i64, Supply>,
     pub last_supply: i64,
+    pub last_box: i64,
+    pub last_warehouse: i64,
+    pub prices: Prices,
+    pub passes: Passes,
+    pub card_errors: CardErrors,
     pub stream: Option<Stream>,
 }
 
@@ -47,8 +55,15 @@ impl Cabinet {
         Reply::json(200, &body)
     }
 
-    /// Lets the stream catch up with the clock.
+    /// Lets everything that happens by itself catch up with the clock.
     pub(crate) fn catch_up(&mut self, now: DateTime<Utc>) {
+        self.settle_warehouses(now);
+        self.settle_prices(now);
+        self.passes.expire(now);
+        self.catch_up_stream(now);
+    }
+
+    fn catch_up_stream(&mut self, now: DateTime<Utc>) {
         let Some(stream) = &mut self.stream else { return };
         let minutes = (now - stream.since).as_seconds_f64().max(0.0) / 60.0;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few orders a minute")]
@@ -67,8 +82,13 @@ impl Cabinet {
     pub(crate) fn place(&mut self, spec: &OrderSpec, now: DateTime<Utc>) -> Option<i64> {
         let warehouse = match spec.warehouse_id {
             Some(id) => self.warehouses.iter().find(|warehouse| warehouse.id == id)?.clone(),
-            None if self.warehouses.is_empty() => return None,
-            None => self.chance.pick(&self.warehouses).clone(),
+            None => {
+                let open: Vec<&Warehouse> = self.warehouses.iter().filter(|it| !it.is_deleting).collect();
+                if open.is_empty() {
+                    return None;
+                }
+                (*self.chance.pick(&open)).clone()
+            }
         };
         let (card, chrt_id) = self.goods(spec, &warehouse)?;
         let size = card.sizes.iter().find(|size| size.chrt_id == chrt_id)?;

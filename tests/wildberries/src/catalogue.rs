@@ -169,6 +169,13 @@ impl Catalogue {
         self.cards.get(&nm_id)
     }
 
+    /// What buyers pay from now on, in kopecks; no change of the card itself.
+    pub(crate) fn set_price(&mut self, nm_id: i64, price: i64) {
+        if let Some(card) = self.cards.get_mut(&nm_id) {
+            card.price = price;
+        }
+    }
+
     pub(crate) fn of_size(&self, chrt_id: i64) -> Option<(&Card, &Size)> {
         let card = self.cards.get(self.sizes.get(&chrt_id)?)?;
         Some((card, card.sizes.iter().find(|size| size.chrt_id == chrt_id)?))
