@@ -45,8 +45,8 @@ fn shown(order: &Order, now: DateTime<Utc>) -> Value {
     const ROUBLE: i64 = 643;
     json!({
         "id": order.id,
-        "rid": order.rid,
-        "orderUid": order.order_uid,
+        "rid": order.rid(),
+        "orderUid": order.order_uid(),
         "createdAt": order.created_at.format("%Y-%m-%d").to_string(),
         "warehouseId": order.warehouse_id,
         "supplyId": order.supply_id(),

@@ -260,8 +260,11 @@ fn walk(value: &mut Value, change: &dyn Fn(&mut Value)) {
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Почти готово…</title></head>\
     <body><h1>Проверяем браузер</h1><p>Это займёт несколько секунд.</p></body></html>";
 
-/// Every kind with a word for people and the number it takes, if it takes one.
-pub(crate) const KINDS: &[(&str, &str, Option<(&str, u32)>)] = &[
+/// A kind as people choose it: its name, a word for it, and the number it takes with its usual value.
+pub(crate) type Offered = (&'static str, &'static str, Option<(&'static str, u32)>);
+
+/// Every kind.
+pub(crate) const KINDS: &[Offered] = &[
     ("too_many", "429: слишком много запросов", Some(("retry", 30))),
     ("too_many_bare", "429 без заголовков", None),
     ("status", "ответ шлюза с этим кодом", Some(("status", 503))),

@@ -185,12 +185,12 @@ pub(crate) fn shift(
         return;
     }
     let Some(mut page) = Page::of(reply, ask) else { return };
-    let last = page.is_last();
+    let is_end = page.is_last();
     let Some(list) = page.list() else { return };
     if let Some(entry) = held {
         list.insert(0, entry);
     }
-    if on && !last && list.len() > 1 {
+    if on && !is_end && list.len() > 1 {
         let twin = list[0].clone();
         let place = list.len() - 1;
         faults.hold(seller, path, std::mem::replace(&mut list[place], twin));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::chance::mix;
 use crate::label::{Key, Label};
 use crate::words::Office;
 
@@ -60,10 +61,10 @@ impl WbStatus {
 pub struct Order {
     /// Its id.
     pub id: i64,
-    /// The id of the unit in reports.
-    pub rid: String,
-    /// The same for all orders of one basket.
-    pub order_uid: String,
+    /// What its id in reports grows from.
+    pub(crate) seed: u64,
+    /// What its basket's id grows from.
+    pub(crate) basket: u64,
     /// When the buyer paid.
     pub created_at: DateTime<Utc>,
     /// The seller's warehouse.
@@ -112,6 +113,16 @@ pub struct Order {
 }
 
 impl Order {
+    /// The id of the unit in reports.
+    pub fn rid(&self) -> String {
+        format!("d{}.{:016x}{:016x}.0.0", self.seed % 9 + 1, mix(self.seed), mix(!self.seed))
+    }
+
+    /// The same for all orders of one basket.
+    pub fn order_uid(&self) -> String {
+        format!("{}_{:032x}", 10_000_000 + self.basket % 90_000_000, u128::from(mix(self.basket)) * 7)
+    }
+
     /// The id of its supply as Wildberries writes it.
     pub fn supply_id(&self) -> Option<String> {
         self.supply.map(crate::supply::supply_id)
@@ -252,8 +263,8 @@ struct Options {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Shown<'a> {
     id: i64,
-    rid: &'a str,
-    order_uid: &'a str,
+    rid: String,
+    order_uid: String,
     created_at: String,
     warehouse_id: i64,
     office_id: i64,
@@ -302,8 +313,8 @@ impl<'a> Shown<'a> {
     pub(crate) fn listed(order: &'a Order) -> Self {
         Self {
             id: order.id,
-            rid: &order.rid,
-            order_uid: &order.order_uid,
+            rid: order.rid(),
+            order_uid: order.order_uid(),
             created_at: order.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
             warehouse_id: order.warehouse_id,
             office_id: order.office_id,

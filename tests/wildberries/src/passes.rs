@@ -65,16 +65,13 @@ impl Passes {
     }
 }
 
-impl Cabinet {
-    /// `GET /api/v3/passes/offices`
-    pub(crate) fn pass_offices(&self) -> Reply {
-        let places: Vec<Value> = OFFICES
-            .iter()
-            .map(|office| json!({ "id": office.id, "name": office.name, "address": office.address }))
-            .collect();
-        Reply::json(200, &places)
-    }
+/// `GET /api/v3/passes/offices`
+pub(crate) fn offices() -> Reply {
+    let shown = |office: &Office| json!({ "id": office.id, "name": office.name, "address": office.address });
+    Reply::json(200, &OFFICES.iter().map(shown).collect::<Vec<Value>>())
+}
 
+impl Cabinet {
     /// `GET /api/v3/passes`
     pub(crate) fn list_passes(&self) -> Reply {
         let shown = |(id, pass): (&i64, &Pass)| {

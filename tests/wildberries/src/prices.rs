@@ -91,6 +91,13 @@ struct Verdict {
     error: Option<&'static str>,
 }
 
+/// A task that was worked off.
+struct Done<'a> {
+    id: i64,
+    upload: &'a Upload,
+    verdicts: &'a [Verdict],
+}
+
 impl Cabinet {
     /// What a card costs now.
     pub(crate) fn tag(&self, card: &Card) -> Tag {
@@ -224,16 +231,17 @@ impl Cabinet {
         Ok(listed(&json!({ "id": id, "alreadyExists": false })))
     }
 
-    fn upload(&self, ask: &Ask) -> Result<Option<(i64, &Upload, &[Verdict])>, Reply> {
+    /// The task a question is about, if it was worked off.
+    fn upload(&self, ask: &Ask) -> Result<Option<Done<'_>>, Reply> {
         let id: Option<i64> = ask.query("uploadID").and_then(|text| text.parse().ok());
         let id = id.ok_or_else(|| prices_error(400, "Invalid uploadID"))?;
         let upload = self.prices.uploads.get(&id);
-        Ok(upload.and_then(|upload| Some((id, upload, upload.verdicts.as_deref()?))))
+        Ok(upload.and_then(|upload| Some(Done { id, upload, verdicts: upload.verdicts.as_deref()? })))
     }
 
     /// `GET /api/v2/history/tasks`: silent about a task that was not worked off.
     pub(crate) fn upload_state(&self, ask: &Ask) -> Answer {
-        let Some((id, upload, verdicts)) = self.upload(ask)? else { return Ok(listed(&Value::Null)) };
+        let Some(Done { id, upload, verdicts }) = self.upload(ask)? else { return Ok(listed(&Value::Null)) };
         let fine = verdicts.iter().filter(|verdict| verdict.error.is_none()).count();
         let status = match fine {
             0 => 6,
@@ -254,7 +262,7 @@ impl Cabinet {
     /// `GET /api/v2/history/goods/task`
     pub(crate) fn uploaded_goods(&self, ask: &Ask) -> Answer {
         let (limit, offset) = page(ask)?;
-        let Some((id, upload, verdicts)) = self.upload(ask)? else {
+        let Some(Done { id, upload, verdicts }) = self.upload(ask)? else {
             return Ok(listed(&json!({ "uploadID": null, "historyGoods": null })));
         };
         let rows = upload.rows.iter().zip(verdicts).skip(offset).take(limit);

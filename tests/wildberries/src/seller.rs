@@ -279,6 +279,11 @@ impl Seller {
         self.with(|cabinet, _| cabinet.supply(id).ok().cloned())
     }
 
+    /// How many supplies there are.
+    pub fn supply_count(&self) -> usize {
+        self.with(|cabinet, _| cabinet.supplies.len())
+    }
+
     /// The latest supplies, latest first.
     pub fn latest_supplies(&self, count: usize) -> Vec<Supply> {
         self.with(|cabinet, _| cabinet.supplies.values().rev().take(count).cloned().collect())

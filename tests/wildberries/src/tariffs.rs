@@ -101,7 +101,7 @@ fn number(name: &str, chance: u64) -> String {
     match chance % 16 {
         0 => "-".to_owned(),
         _ if name.ends_with("Expr") => (80 + chance % 24 * 5).to_string(),
-        _ if chance % 5 == 0 => (10 + chance % 90).to_string(),
+        _ if chance.is_multiple_of(5) => (10 + chance % 90).to_string(),
         _ => format!("{},{}", 10 + chance % 90, 1 + chance % 9),
     }
 }

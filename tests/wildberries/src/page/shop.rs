@@ -30,7 +30,7 @@ fn glance(to: &mut String, seller: &Seller) -> std::fmt::Result {
         "<p>Карточек {}, складов {}, поставок {}, заказов {total}. <span class=\"quiet\">sid {}</span></p>",
         seller.card_count(),
         seller.warehouses().len(),
-        seller.supplies().len(),
+        seller.supply_count(),
         seller.sid()
     )?;
     to.push_str("<svg class=\"bar\" viewBox=\"0 0 1000 22\" preserveAspectRatio=\"none\" role=\"img\">");
@@ -118,8 +118,8 @@ fn row(to: &mut String, world: &World, seller: i64, order: &Order) -> std::fmt::
             order.id
         )?;
         for act in open {
-            let word = serde_json::to_value(act).unwrap_or_default();
-            write!(to, "<option value=\"{}\">{}</option>", safe(word.as_str().unwrap_or_default()), of_act(act))?;
+            let name = serde_json::to_value(act).unwrap_or_default();
+            write!(to, "<option value=\"{}\">{}</option>", safe(name.as_str().unwrap_or_default()), of_act(act))?;
         }
         to.push_str("</select><button>да</button></form>");
     }

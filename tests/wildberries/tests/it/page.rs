@@ -99,11 +99,11 @@ async fn a_token_from_the_page_opens_the_api() {
 async fn a_page_of_another_site_can_turn_nothing() {
     let stage = Stage::new().await;
     for path in ["/_sim/orders", "/_control/reset"] {
-        let strange = stage.client.from_site("https://example.org", path).await;
+        let strange = stage.client.as_site("https://example.org", path).await;
         assert_eq!(strange, 403, "{path}");
-        assert_eq!(stage.client.from_site("null", path).await, 403, "{path}");
+        assert_eq!(stage.client.as_site("null", path).await, 403, "{path}");
     }
-    assert_eq!(stage.client.from_site(&stage.simulator.url(), "/_sim/orders").await, 303);
+    assert_eq!(stage.client.as_site(&stage.simulator.url(), "/_sim/orders").await, 303);
     assert_eq!(stage.shop.order_count(), 1);
     let guard = stage.client.get("/_sim").await;
     assert!(guard.header("content-security-policy").unwrap().contains("default-src 'none'"));

@@ -24,10 +24,10 @@ async fn a_task_is_accepted_worked_off_and_then_in_the_history() {
     let accepted = upload(&stage, json!([{ "nmID": card, "price": 12_345, "discount": 10 }])).await;
     assert_eq!((accepted.status, &accepted.body["data"]["alreadyExists"]), (200, &json!(false)));
     let id = accepted.body["data"]["id"].clone();
-    let state = async || stage.client.get(&format!("/api/v2/history/tasks?uploadID={id}")).await.body["data"].clone();
-    assert_eq!((state().await, shown(&stage, card).await), (Value::Null, before));
+    let told = async || stage.client.get(&format!("/api/v2/history/tasks?uploadID={id}")).await.body["data"].clone();
+    assert_eq!((told().await, shown(&stage, card).await), (Value::Null, before));
     stage.simulator.clock().advance(Duration::seconds(6));
-    let done = state().await;
+    let done = told().await;
     assert_eq!((&done["status"], &done["successGoodsNumber"]), (&json!(3), &json!(1)));
     assert_eq!(shown(&stage, card).await, (12_345, 11_110.5));
     let order = stage.shop.place_order(wildberries::OrderSpec {
@@ -79,8 +79,8 @@ async fn a_task_is_partly_done_where_some_articles_are_unknown() {
     let rows = json!([{ "nmID": 1, "price": 500 }, { "nmID": stage.shop.cards()[4].nm_id, "price": 20_000 }]);
     let id = upload(&stage, rows).await.body["data"]["id"].clone();
     stage.simulator.clock().advance(Duration::seconds(6));
-    let state = stage.client.get(&format!("/api/v2/history/tasks?uploadID={id}")).await.body["data"].clone();
-    assert_eq!((&state["status"], &state["overAllGoodsNumber"]), (&json!(5), &json!(2)));
+    let told = stage.client.get(&format!("/api/v2/history/tasks?uploadID={id}")).await.body["data"].clone();
+    assert_eq!((&told["status"], &told["overAllGoodsNumber"]), (&json!(5), &json!(2)));
 }
 
 #[tokio::test]

@@ -118,14 +118,14 @@ impl Client {
 
     /// Sends a form as a browser does.
     pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let escaped = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let escaped = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
         let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
         let request = self.http.post(format!("{}{path}", self.url)).body(body.join("&"));
         Answer::read(request.send().await.unwrap()).await.unwrap()
     }
 
     /// Sends an empty form from a page of this site; the status of the answer.
-    pub async fn from_site(&self, site: &str, path: &str) -> u16 {
+    pub async fn as_site(&self, site: &str, path: &str) -> u16 {
         let request = self.http.post(format!("{}{path}", self.url)).header("Origin", site);
         request.send().await.unwrap().status().as_u16()
     }
