@@ -109,7 +109,7 @@ impl Cabinet {
             "createdAt": rfc(supply.created_at),
             "closedAt": supply.closed_at.map(rfc),
             "scanDt": supply.scanned_at.map(rfc),
-            "cargoType": first.map_or(0, |order| order.cargo_type),
+            "cargoType": first.map(|order| order.cargo_type),
             "crossBorderType": first.map(|order| u8::from(order.cross_border)),
             "isB2b": first.map(|order| order.b2b),
             "isPickupPointShipmentAllowed": self.goes_to_pickup_point(supply),
