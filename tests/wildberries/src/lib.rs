@@ -1,8 +1,8 @@
 //! A model of Wildberries' seller API for tests and demonstrations.
 //!
 //! It keeps the state machines, token rules, request budgets and bounds that Wildberries publishes, draws stickers that
-//! scanners read, lets a test play the buyer and Wildberries, and remembers every exchange, so that both sides can be
-//! held against the official documents.
+//! scanners read, lets a test play the buyer and Wildberries, puts faults in the way on purpose, and remembers every
+//! exchange, so that both sides can be held against the official documents. Under `/_sim` a person plays with forms.
 
 mod acts;
 mod archive;

@@ -7,10 +7,10 @@ use anyhow::{Context, Result, anyhow, ensure};
 use chrono::Duration;
 use serde_json::{Map, Value, json};
 
+use super::kinds::KINDS;
 use super::{Fields, Said};
 use crate::acts::BuyerAct;
 use crate::control::plant;
-use crate::fault::KINDS;
 use crate::label::Key;
 use crate::limits::Limits;
 use crate::rules::BoxRule;

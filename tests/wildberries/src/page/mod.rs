@@ -2,6 +2,7 @@
 
 mod forms;
 mod html;
+mod kinds;
 mod shop;
 mod view;
 mod words;

@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::html::{beginning, safe};
+use super::kinds::KINDS;
 use super::{Fields, Said, shop};
 use crate::exchange::Exchange;
-use crate::fault::KINDS;
 use crate::limits::Limits;
 use crate::rules::BoxRule;
 use crate::seller::Seller;
