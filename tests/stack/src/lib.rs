@@ -7,12 +7,14 @@
 pub mod bench;
 pub mod chaos;
 pub mod client;
+pub mod clients;
 pub mod demo;
 pub mod exec;
 pub mod ports;
 pub mod prepare;
 pub mod printer;
 pub mod programs;
+mod python;
 pub mod schemathesis;
 pub mod servers;
 pub mod signals;

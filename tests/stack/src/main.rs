@@ -9,8 +9,8 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use stack::{
-    Durability, Options, Role, ServerOptions, Servers, Stack, Steps, bench, chaos, demo, prepare, schemathesis,
-    signals::Interruption, suite,
+    Durability, Options, Role, ServerOptions, Servers, Stack, Steps, bench, chaos, clients, demo, prepare,
+    schemathesis, signals::Interruption, suite,
 };
 
 #[derive(Parser)]
@@ -59,6 +59,8 @@ enum Command {
         #[arg(long)]
         short: bool,
     },
+    /// Lets a client of Wildberries that others wrote work with the simulator
+    Clients,
     /// Starts Postgres and Redis alone and waits for Ctrl-C
     Servers {
         /// Flushes everything, as in production
@@ -197,6 +199,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let asked = schemathesis::Asked { roles, examples, seed, short };
             until_asked(Box::pin(schemathesis::run(asked, &mut steps))).await
         }
+        Command::Clients => until_asked(clients::run(&mut steps)).await,
         Command::Up(place) => until_asked(stand(place.options(), &mut steps)).await,
         Command::Servers { durable } => until_asked(serve(durable, &mut steps)).await,
         Command::Prepare { check } => until_asked(prepare::run(check, &mut steps)).await,

@@ -252,7 +252,7 @@ impl Stack {
         [
             format!("API           {}  (documents at /docs)", self.api_url),
             format!("log in as     {email}  {password}"),
-            format!("Wildberries   {}", self.environment.wildberries_url),
+            format!("Wildberries   {}  (its page at /_sim)", self.environment.wildberries_url),
             format!("printer       {}", self.printer_address()),
             format!("Postgres      {}", self.servers.database_url(Role::Admin, &self.database)),
             format!("Redis         {}", self.environment.redis_url),

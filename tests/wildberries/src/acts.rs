@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cabinet::Cabinet;
 use crate::label::Key;
-use crate::order::{SupplierStatus, WbStatus};
+use crate::order::{Order, SupplierStatus, WbStatus};
 
 /// An act of the buyer or of Wildberries on one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,16 +32,30 @@ pub enum BuyerAct {
     Postpone,
 }
 
-impl Cabinet {
-    /// Lets the buyer or Wildberries act; an act the state machine does not know is refused in words.
-    pub(crate) fn act(&mut self, id: i64, act: BuyerAct, now: DateTime<Utc>) -> Result<()> {
-        let order = self.orders.get(id).ok_or_else(|| anyhow!("no order {id}"))?;
-        let (seller, wb) = (order.supplier_status, order.wb_status);
-        let young = now - order.created_at <= Duration::hours(1);
+impl BuyerAct {
+    /// All of them, in the order of a parcel's life.
+    pub const ALL: [Self; 9] = [
+        Self::Sort,
+        Self::Arrive,
+        Self::Receive,
+        Self::Cancel,
+        Self::Decline,
+        Self::WbCancel,
+        Self::Refuse,
+        Self::Defect,
+        Self::Postpone,
+    ];
+}
+
+impl Order {
+    /// Where an act would bring the order; refused in words where the state machine knows no such step.
+    fn after(&self, act: BuyerAct, now: DateTime<Utc>) -> Result<WbStatus> {
+        let (id, seller, wb) = (self.id, self.supplier_status, self.wb_status);
+        let young = now - self.created_at <= Duration::hours(1);
         ensure!(seller != SupplierStatus::Cancel, "order {id} is cancelled");
         ensure!(!wb.is_final(), "order {id} has ended: {wb:?}");
         let taken = matches!(seller, SupplierStatus::Confirm | SupplierStatus::Complete);
-        let next = match act {
+        Ok(match act {
             BuyerAct::Decline if seller == SupplierStatus::New && young => WbStatus::DeclinedByClient,
             BuyerAct::Decline => bail!("order {id} can be declined in the first hour and before assembly only"),
             BuyerAct::Cancel if taken => WbStatus::CanceledByClient,
@@ -51,12 +65,31 @@ impl Cabinet {
             BuyerAct::Refuse if wb == WbStatus::ReadyForPickup => WbStatus::CanceledByClient,
             BuyerAct::Arrive if wb == WbStatus::Sorted => WbStatus::ReadyForPickup,
             BuyerAct::Postpone if seller == SupplierStatus::Complete => WbStatus::PostponedDelivery,
-            BuyerAct::Sort | BuyerAct::Receive if taken => {
-                self.scan_item(id, now)?;
-                if act == BuyerAct::Receive { WbStatus::Sold } else { WbStatus::Sorted }
-            }
-            _ => bail!("order {id} is {seller:?}/{wb:?}: {act:?} does not follow"),
-        };
+            BuyerAct::Sort if taken => WbStatus::Sorted,
+            BuyerAct::Receive if taken => WbStatus::Sold,
+            BuyerAct::Sort
+            | BuyerAct::Receive
+            | BuyerAct::Arrive
+            | BuyerAct::Refuse
+            | BuyerAct::Defect
+            | BuyerAct::Postpone => bail!("order {id} is {seller:?}/{wb:?}: {act:?} does not follow"),
+        })
+    }
+
+    /// Whether the act is a step that the state machine knows from here.
+    pub fn may(&self, act: BuyerAct, now: DateTime<Utc>) -> bool {
+        self.after(act, now).is_ok()
+    }
+}
+
+impl Cabinet {
+    /// Lets the buyer or Wildberries act; an act the state machine does not know is refused in words.
+    pub(crate) fn act(&mut self, id: i64, act: BuyerAct, now: DateTime<Utc>) -> Result<()> {
+        let order = self.orders.get(id).ok_or_else(|| anyhow!("no order {id}"))?;
+        let next = order.after(act, now)?;
+        if matches!(act, BuyerAct::Sort | BuyerAct::Receive) {
+            self.scan_item(id, now)?;
+        }
         self.orders.change(id, |order| order.wb_status = next);
         Ok(())
     }

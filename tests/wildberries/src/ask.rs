@@ -1,20 +1,23 @@
 //! A request as the handlers see it, with the checks of bounds that all of them share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 
 use crate::reply::{Reply, refusal};
+use crate::rules::Rules;
 
 /// A request that was let in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ask {
     pub now: DateTime<Utc>,
     pub query: HashMap<String, String>,
     pub body: Vec<u8>,
-    /// Whether a supply needs shipping parameters before it is delivered.
-    pub shipping_required: bool,
+    /// The rules in force.
+    pub rules: Rules,
+    /// Sizes whose rows of a stock update change nothing, though the answer is 204.
+    pub ignored: HashSet<i64>,
 }
 
 impl Ask {

@@ -6,10 +6,13 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::catalogue::{Card, Catalogue};
+use crate::card_errors::CardErrors;
+use crate::catalogue::Catalogue;
 use crate::chance::{Chance, mix};
 use crate::label::{Key, Label};
 use crate::order::{Order, Orders, SupplierStatus, WbStatus};
+use crate::passes::Passes;
+use crate::prices::Prices;
 use crate::reply::Reply;
 use crate::seller::OrderSpec;
 use crate::sticker::Sticker;
@@ -29,6 +32,11 @@ pub(crate) struct Cabinet {
     pub orders: Orders,
     pub supplies: BTreeMap<i64, Supply>,
     pub last_supply: i64,
+    pub last_box: i64,
+    pub last_warehouse: i64,
+    pub prices: Prices,
+    pub passes: Passes,
+    pub card_errors: CardErrors,
     pub stream: Option<Stream>,
 }
 
@@ -47,8 +55,15 @@ impl Cabinet {
         Reply::json(200, &body)
     }
 
-    /// Lets the stream catch up with the clock.
+    /// Lets everything that happens by itself catch up with the clock.
     pub(crate) fn catch_up(&mut self, now: DateTime<Utc>) {
+        self.settle_warehouses(now);
+        self.settle_prices(now);
+        self.passes.expire(now);
+        self.catch_up_stream(now);
+    }
+
+    fn catch_up_stream(&mut self, now: DateTime<Utc>) {
         let Some(stream) = &mut self.stream else { return };
         let minutes = (now - stream.since).as_seconds_f64().max(0.0) / 60.0;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few orders a minute")]
@@ -65,34 +80,38 @@ impl Cabinet {
 
     /// A buyer pays. `None` if there is nothing that fits.
     pub(crate) fn place(&mut self, spec: &OrderSpec, now: DateTime<Utc>) -> Option<i64> {
-        let warehouse = match spec.warehouse_id {
-            Some(id) => self.warehouses.iter().find(|warehouse| warehouse.id == id)?.clone(),
-            None if self.warehouses.is_empty() => return None,
-            None => self.chance.pick(&self.warehouses).clone(),
+        let place = if let Some(id) = spec.warehouse_id {
+            self.warehouses.iter().position(|warehouse| warehouse.id == id)?
+        } else {
+            let open = |place: &usize| !self.warehouses[*place].is_deleting;
+            let places: Vec<usize> = (0..self.warehouses.len()).filter(open).collect();
+            if places.is_empty() {
+                return None;
+            }
+            *self.chance.pick(&places)
         };
-        let (card, chrt_id) = self.goods(spec, &warehouse)?;
-        let size = card.sizes.iter().find(|size| size.chrt_id == chrt_id)?;
-        let (nm_id, article, skus) = (card.nm_id, card.vendor_code.as_str().into(), size.skus.clone().into());
-        let (price, cargo_type, need_kiz) = (card.price, card.cargo_type, card.need_kiz);
+        let Warehouse { id: warehouse_id, office_id, cargo_type, .. } = self.warehouses[place];
+        let chrt_id = self.goods(spec, warehouse_id, cargo_type)?;
+        let (article, skus) = self.catalogue.printed(chrt_id)?;
+        let (card, _) = self.catalogue.of_size(chrt_id)?;
+        let (nm_id, price, cargo_type, need_kiz) = (card.nm_id, card.price, card.cargo_type, card.need_kiz);
         let id = self.orders.next_id();
         let ordinal = id % ORDERS_EACH;
         let chance = self.chance.next();
-        let basket = self.orders.all().last().filter(|_| chance.is_multiple_of(7)).map(|last| last.order_uid.clone());
-        let stock = self.stocks.entry((warehouse.id, chrt_id)).or_insert(0);
+        let basket = self.orders.all().last().filter(|_| chance.is_multiple_of(7)).map_or(chance, |last| last.basket);
+        let stock = self.stocks.entry((warehouse_id, chrt_id)).or_insert(0);
         let zero = spec.zero.unwrap_or(false);
         *stock = (*stock - 1).max(0);
         let required = spec.required.clone().unwrap_or_else(|| if need_kiz { vec![Key::Sgtin] } else { Vec::new() });
         let labels = required.into_iter().map(|key| (key, true)).chain(spec.optional.iter().map(|key| (*key, false)));
         self.orders.push(Order {
             id,
-            rid: format!("d{}.{:016x}{:016x}.0.0", chance % 9 + 1, mix(chance), mix(!chance)),
-            order_uid: basket.unwrap_or_else(|| {
-                format!("{}_{:032x}", 10_000_000 + chance % 90_000_000, u128::from(mix(chance)) * 7)
-            }),
+            seed: chance,
+            basket,
             created_at: spec.created_at.unwrap_or(now),
-            warehouse_id: warehouse.id,
-            office_id: warehouse.office_id,
-            office: OFFICES.iter().find(|office| office.id == warehouse.office_id).unwrap_or(&OFFICES[0]),
+            warehouse_id,
+            office_id,
+            office: OFFICES.iter().find(|office| office.id == office_id).unwrap_or(&OFFICES[0]),
             nm_id,
             chrt_id,
             article,
@@ -121,26 +140,18 @@ impl Cabinet {
     }
 
     /// What is bought: the size that was named, one in stock, or any that needs no marking.
-    fn goods(&mut self, spec: &OrderSpec, warehouse: &Warehouse) -> Option<(&Card, i64)> {
-        let chrt_id = if let Some(chrt_id) = spec.chrt_id {
-            chrt_id
-        } else if spec.in_stock {
-            let range = (warehouse.id, i64::MIN)..=(warehouse.id, i64::MAX);
+    fn goods(&mut self, spec: &OrderSpec, warehouse: i64, cargo_type: u8) -> Option<i64> {
+        if spec.chrt_id.is_some() {
+            return spec.chrt_id;
+        }
+        if spec.in_stock {
+            let range = (warehouse, i64::MIN)..=(warehouse, i64::MAX);
             let held: Vec<i64> =
                 self.stocks.range(range).filter(|(_, amount)| **amount > 0).map(|((_, size), _)| *size).collect();
-            if held.is_empty() {
-                return None;
-            }
-            *self.chance.pick(&held)
-        } else {
-            let sizes = self.catalogue.plain_sizes(warehouse.cargo_type);
-            if sizes.is_empty() {
-                return None;
-            }
-            *self.chance.pick(&sizes)
-        };
-        let (card, _) = self.catalogue.of_size(chrt_id)?;
-        Some((card, chrt_id))
+            return (!held.is_empty()).then(|| *self.chance.pick(&held));
+        }
+        let sizes = self.catalogue.plain_sizes(cargo_type);
+        (!sizes.is_empty()).then(|| *self.chance.pick(&sizes))
     }
 
     /// Everything about the orders and supplies, for the control API.

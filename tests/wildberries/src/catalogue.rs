@@ -128,6 +128,9 @@ fn micros<S: serde::Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::E
     to.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
+/// What the orders of one size have in common: article and barcodes.
+type Printed = (Arc<str>, Arc<[String]>);
+
 /// All cards of a seller.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
@@ -136,6 +139,8 @@ pub(crate) struct Catalogue {
     by_bin: BTreeSet<(DateTime<Utc>, i64)>,
     /// Size to card.
     sizes: BTreeMap<i64, i64>,
+    /// Article and barcodes of a size as its orders share them; made at the first order.
+    printed: BTreeMap<i64, Printed>,
     /// Sizes that anybody may order, by cargo type; forgotten at every change.
     plain: std::sync::Mutex<BTreeMap<u8, Arc<[i64]>>>,
 }
@@ -162,11 +167,30 @@ impl Catalogue {
         }
         for size in &card.sizes {
             self.sizes.remove(&size.chrt_id);
+            self.printed.remove(&size.chrt_id);
         }
     }
 
     pub(crate) fn card(&self, nm_id: i64) -> Option<&Card> {
         self.cards.get(&nm_id)
+    }
+
+    /// Article and barcodes of a size.
+    pub(crate) fn printed(&mut self, chrt_id: i64) -> Option<Printed> {
+        if let Some(known) = self.printed.get(&chrt_id) {
+            return Some(known.clone());
+        }
+        let (card, size) = self.of_size(chrt_id)?;
+        let made: Printed = (card.vendor_code.as_str().into(), size.skus.clone().into());
+        self.printed.insert(chrt_id, made.clone());
+        Some(made)
+    }
+
+    /// What buyers pay from now on, in kopecks; no change of the card itself.
+    pub(crate) fn set_price(&mut self, nm_id: i64, price: i64) {
+        if let Some(card) = self.cards.get_mut(&nm_id) {
+            card.price = price;
+        }
     }
 
     pub(crate) fn of_size(&self, chrt_id: i64) -> Option<(&Card, &Size)> {

@@ -30,6 +30,13 @@ impl Chance {
         self.below(odds) == 0
     }
 
+    /// Whether something with this probability happens.
+    pub(crate) fn hits(&mut self, probability: f64) -> bool {
+        const FINE: u32 = 1 << 24;
+        let drawn = u32::try_from(self.next() % u64::from(FINE)).unwrap_or(0);
+        f64::from(drawn) < probability * f64::from(FINE)
+    }
+
     pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }

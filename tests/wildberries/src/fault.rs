@@ -1,12 +1,14 @@
-//! Faults put in the way of the next calls on purpose.
+//! Faults put in the way of calls on purpose.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::limits::refused;
 use crate::reply::{Reply, gateway};
+use crate::wire::Wire;
 
-/// A fault for the next `times` calls that match.
+/// A fault in the way of the calls that match it: the next few, a share of them, or all until a moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Fault {
     /// A part of the path, such as `/orders/stickers`; empty for every path.
@@ -18,28 +20,54 @@ pub struct Fault {
     /// The seller, if only one is meant.
     #[serde(default)]
     pub seller: Option<uuid::Uuid>,
-    /// How many calls it meets.
-    #[serde(default = "once")]
-    pub times: u32,
+    /// How many calls it meets; if not said, one, or any number where `share` or `until` ends it.
+    #[serde(default)]
+    pub times: Option<u32>,
+    /// Which part of the matching calls it meets, from 0 to 1; all if not said. Chance grows from the simulator's seed.
+    #[serde(default)]
+    pub share: Option<f64>,
+    /// When it is over by the simulator's clock.
+    #[serde(default)]
+    pub until: Option<DateTime<Utc>>,
     /// What happens.
     #[serde(flatten)]
     pub kind: FaultKind,
 }
 
-fn once() -> u32 {
-    1
-}
-
 impl Fault {
     /// A fault for the next call to a path that contains `path`.
     pub fn once(path: impl Into<String>, kind: FaultKind) -> Self {
-        Self { path: path.into(), method: None, seller: None, times: 1, kind }
+        Self { path: path.into(), method: None, seller: None, times: Some(1), share: None, until: None, kind }
     }
 
     /// The same for several calls.
     #[must_use]
     pub fn times(self, times: u32) -> Self {
-        Self { times, ..self }
+        Self { times: Some(times), ..self }
+    }
+
+    /// The same for every matching call before this moment of the simulator's clock.
+    #[must_use]
+    pub fn until(self, at: DateTime<Utc>) -> Self {
+        Self { times: None, until: Some(at), ..self }
+    }
+
+    /// The same for a share of the matching calls, from 0 to 1, until faults are cleared.
+    #[must_use]
+    pub fn share(self, share: f64) -> Self {
+        Self { times: None, share: Some(share), ..self }
+    }
+
+    /// The same for calls with this method only.
+    #[must_use]
+    pub fn method(self, method: impl Into<String>) -> Self {
+        Self { method: Some(method.into()), ..self }
+    }
+
+    /// The same for this seller only.
+    #[must_use]
+    pub fn seller(self, sid: uuid::Uuid) -> Self {
+        Self { seller: Some(sid), ..self }
     }
 }
 
@@ -88,10 +116,62 @@ pub enum FaultKind {
         /// How many.
         count: usize,
     },
+    /// Entries are missing from every list by chance: a read of stocks, say, that leaves out sizes.
+    MissingShare {
+        /// Per cent of the entries.
+        percent: u8,
+    },
+    /// 429 that does not say when to come back; nothing is done.
+    TooManyBare,
+    /// A page of HTML where JSON is expected; nothing is done.
+    Html {
+        /// Such as 200 or 502.
+        status: u16,
+    },
+    /// 409 in the manner of the method; nothing is done. With `until`, a conflict that lasts for a stretch of time.
+    Conflict {
+        /// The code, where the method has one; else what the method says most often.
+        #[serde(default)]
+        code: Option<String>,
+    },
+    /// No answer, for as long as the client waits; nothing is done.
+    Hang,
+    /// All is done, then no answer for as long as the client waits.
+    HangAfterCommit,
+    /// The connection is reset; nothing is done.
+    Reset,
+    /// All is done, then the connection is reset.
+    ResetAfterCommit,
+    /// The body drips.
+    SlowBytes {
+        /// Bytes that come at once.
+        #[serde(default = "drop_size")]
+        bytes: usize,
+        /// Milliseconds between two drops.
+        millis: u64,
+    },
+    /// The answer is valid and enormous: white space makes it so.
+    Huge {
+        /// At least so many megabytes; 1024 at the most.
+        megabytes: usize,
+    },
+    /// A list that would end begins again, and promises more every time.
+    EndlessPages,
+    /// The last entry of a page comes with the next page, and another comes twice in its place.
+    ShiftedPages,
+    /// 204 for a stock update, and rows that change nothing. The rows are remembered: see `Simulator::ignored_rows`.
+    IgnoredRows {
+        /// Per cent of the rows.
+        percent: u8,
+    },
+}
+
+fn drop_size() -> usize {
+    64
 }
 
 impl FaultKind {
-    /// An answer in place of the work.
+    /// An answer in place of the work; a conflict is answered by its method, which knows the shape.
     pub(crate) fn instead(&self, seller: &str) -> Option<Reply> {
         match self {
             Self::TooMany { retry } => {
@@ -102,13 +182,24 @@ impl FaultKind {
             Self::PlainText { status } => {
                 Some(Reply::text(*status, "upstream connect error or disconnect/reset before headers"))
             }
-            Self::Drop => Some(Reply::text(502, "")),
+            Self::Drop | Self::Hang | Self::Reset => Some(Reply::text(502, "")),
+            Self::TooManyBare => Some(gateway(429, &format!("Limited by global limiter, per seller {seller}"))),
+            Self::Html { status } => Some(Reply::html(*status, PAGE)),
             _ => None,
         }
     }
 
-    pub(crate) fn cuts(&self) -> bool {
-        matches!(self, Self::Drop | Self::DropAfterCommit)
+    /// How the answer goes out.
+    pub(crate) fn wire(&self) -> Wire {
+        match self {
+            Self::Drop | Self::DropAfterCommit => Wire::Cut,
+            Self::Reset | Self::ResetAfterCommit => Wire::Reset,
+            Self::Hang | Self::HangAfterCommit => Wire::Silence,
+            Self::SlowBytes { bytes, millis } => Wire::Drip { bytes: (*bytes).max(1), millis: *millis },
+            // More than a client must ever be able to bear would only hurt ourselves.
+            Self::Huge { megabytes } => Wire::Padded { bytes: (*megabytes).min(1024) << 20 },
+            _ => Wire::Whole,
+        }
     }
 
     /// Spoils an answer after the work is done.
@@ -150,7 +241,7 @@ impl FaultKind {
     }
 }
 
-fn rewrite(reply: &mut Reply, change: &dyn Fn(&mut Value)) {
+pub(crate) fn rewrite(reply: &mut Reply, change: &dyn Fn(&mut Value)) {
     let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body) else { return };
     walk(&mut body, change);
     reply.body = body.to_string().into_bytes();
@@ -166,36 +257,6 @@ fn walk(value: &mut Value, change: &dyn Fn(&mut Value)) {
     change(value);
 }
 
-/// The faults that wait for a call.
-#[derive(Default)]
-pub(crate) struct Faults(Vec<Fault>);
-
-impl Faults {
-    pub(crate) fn add(&mut self, fault: Fault) {
-        self.0.push(fault);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(crate) fn waiting(&self) -> &[Fault] {
-        &self.0
-    }
-
-    /// The first fault that meets this call; used up as it does.
-    pub(crate) fn meet(&mut self, method: &str, path: &str, seller: uuid::Uuid) -> Option<FaultKind> {
-        let place = self.0.iter().position(|fault| {
-            path.contains(&fault.path)
-                && fault.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
-                && fault.seller.is_none_or(|wanted| wanted == seller)
-        })?;
-        let fault = &mut self.0[place];
-        fault.times = fault.times.saturating_sub(1);
-        let kind = fault.kind.clone();
-        if fault.times == 0 {
-            self.0.remove(place);
-        }
-        Some(kind)
-    }
-}
+/// What a proxy in the way shows to people.
+const PAGE: &str = "<!DOCTYPE html><html><head><title>Почти готово…</title></head>\
+    <body><h1>Проверяем браузер</h1><p>Это займёт несколько секунд.</p></body></html>";

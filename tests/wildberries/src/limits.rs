@@ -50,6 +50,10 @@ pub enum Group {
     Cards,
     /// The rest of the content host.
     Content,
+    /// The list of cards that were refused.
+    CardErrors,
+    /// All of prices and discounts.
+    Prices,
     /// Orders, supplies, boxes, stickers.
     Orders,
     /// Reading and deleting label identifiers.
@@ -58,17 +62,46 @@ pub enum Group {
     LabelsWrite,
     /// Cancelling an order.
     Cancel,
+    /// Ordering a pass.
+    Passes,
     /// Offices and the seller's warehouses.
     Warehouses,
     /// Reading and writing stocks.
     Stocks,
     /// Deleting stocks.
     StocksDelete,
+    /// Tariffs of boxes.
+    TariffBox,
+    /// Tariffs of pallets.
+    TariffPallet,
+    /// Tariffs of returns.
+    TariffReturn,
+    /// Commissions.
+    Commission,
 }
 
 impl Group {
     fn is_marketplace(self) -> bool {
-        !matches!(self, Self::Ping | Self::SellerInfo | Self::Cards | Self::Content)
+        match self {
+            Self::Orders
+            | Self::LabelsRead
+            | Self::LabelsWrite
+            | Self::Cancel
+            | Self::Passes
+            | Self::Warehouses
+            | Self::Stocks
+            | Self::StocksDelete => true,
+            Self::Ping
+            | Self::SellerInfo
+            | Self::Cards
+            | Self::Content
+            | Self::CardErrors
+            | Self::Prices
+            | Self::TariffBox
+            | Self::TariffPallet
+            | Self::TariffReturn
+            | Self::Commission => false,
+        }
     }
 
     /// Seconds between two requests at a steady pace, and how many may come at once.
@@ -78,7 +111,14 @@ impl Group {
             Self::Ping => (10.0, 3.0),
             Self::SellerInfo if base => (86_400.0, 1.0),
             Self::SellerInfo => (60.0, 10.0),
-            Self::Cards | Self::Content => (0.6, 5.0),
+            Self::Prices if base => (900.0, 1.0),
+            Self::Cards | Self::Content | Self::Prices => (0.6, 5.0),
+            Self::CardErrors => (6.0, 5.0),
+            Self::Passes => (600.0, 1.0),
+            Self::TariffBox | Self::TariffPallet | Self::TariffReturn if base => (3600.0, 1.0),
+            Self::TariffBox | Self::TariffPallet | Self::TariffReturn => (1.0, 5.0),
+            Self::Commission if base => (720.0, 1.0),
+            Self::Commission => (60.0, 2.0),
             Self::StocksDelete => (6.0, 2.0),
             Self::Cancel => (0.6, 20.0),
             // The general table for base tokens is narrower than the one printed at each method.

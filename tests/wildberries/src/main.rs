@@ -58,13 +58,20 @@ async fn main() -> Result<()> {
     })
     .await?;
     let mut out = std::io::stdout();
-    writeln!(out, "Wildberries listens on {0}, control calls: {0}/_control", simulator.url())?;
+    writeln!(out, "Wildberries listens on {0}, its page is {0}/_sim, control calls: {0}/_control", simulator.url())?;
     for _ in 0..arguments.sellers {
         let shop = Shop { cards: arguments.cards, warehouses: arguments.warehouses, ..Shop::default() };
+        let started = std::time::Instant::now();
         let seller = simulator.shop(shop);
-        seller.place_orders(arguments.orders);
+        let placed = seller.place_orders(arguments.orders).len();
+        let took = started.elapsed().as_secs_f64();
         seller.stream(arguments.orders_per_minute);
         writeln!(out, "\nSeller {} \"{}\", sid {}", seller.number(), seller.name(), seller.sid())?;
+        write!(out, "{} cards and {placed} orders made in {took:.1} s", seller.card_count())?;
+        match resident() {
+            Some(megabytes) => writeln!(out, ", {megabytes} MB resident")?,
+            None => writeln!(out)?,
+        }
         writeln!(out, "token: {}", seller.token(TokenKind::Personal, ALL_CATEGORIES))?;
     }
     out.flush()?;
@@ -74,6 +81,14 @@ async fn main() -> Result<()> {
     }
     simulator.stop().await;
     Ok(())
+}
+
+/// The memory of this process, where the system tells.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kilobytes / 1024)
 }
 
 /// Comes back when the process is asked to end.

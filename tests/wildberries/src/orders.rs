@@ -1,5 +1,6 @@
 //! The methods that show and cancel orders.
 
+use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -9,6 +10,15 @@ use crate::order::{Shown, SupplierStatus, WbStatus};
 use crate::reply::{Answer, Reply, refusal};
 
 const DAY: i64 = 86_400;
+
+/// How far back the list of orders reaches.
+pub(crate) const REACH: Duration = Duration::days(92);
+
+/// A time in seconds, kept within what a calendar can say.
+fn moment(seconds: i64) -> DateTime<Utc> {
+    let edge = if seconds < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
+    DateTime::from_timestamp(seconds, 0).unwrap_or(edge)
+}
 
 impl Cabinet {
     /// `GET /api/v3/orders/new`
@@ -42,9 +52,8 @@ impl Cabinet {
             return Err(refusal(400, "IncorrectParameter"));
         }
         // Older orders live in the archive; the list is silent about them.
-        let from = from.max(now - 92 * DAY);
-        let within = |order: &&crate::order::Order| (from..=to).contains(&order.created_at.timestamp());
-        let page: Vec<_> = self.orders.after(next).iter().filter(within).take(limit).collect();
+        let from = moment(from).max(ask.now - REACH);
+        let page: Vec<_> = self.orders.between(next, from, moment(to.saturating_add(1))).take(limit).collect();
         let next = page.last().filter(|_| page.len() == limit).map_or(0, |order| order.id);
         Ok(Reply::json(200, &List { next, orders: page.into_iter().map(Shown::listed).collect() }))
     }
@@ -94,13 +103,8 @@ impl Cabinet {
 
     /// `GET /api/v3/supplies/orders/reshipment`
     pub(crate) fn reshipment(&self) -> Reply {
-        let lost: Vec<Value> = self
-            .orders
-            .all()
-            .iter()
-            .filter(|order| order.reshipment)
-            .map(|order| json!({ "supplyID": order.supply_id(), "orderID": order.id }))
-            .collect();
+        let lost: Vec<Value> =
+            self.orders.lost().map(|order| json!({ "supplyID": order.supply_id(), "orderID": order.id })).collect();
         Reply::json(200, &json!({ "orders": lost }))
     }
 }

@@ -29,6 +29,10 @@ impl Reply {
         Self { status, content_type: "text/plain; charset=utf-8", body: body.as_bytes().to_vec(), headers: Vec::new() }
     }
 
+    pub(crate) fn html(status: u16, body: &str) -> Self {
+        Self { content_type: "text/html; charset=utf-8", ..Self::text(status, body) }
+    }
+
     pub(crate) fn no_content() -> Self {
         Self { status: 204, content_type: "", body: Vec::new(), headers: Vec::new() }
     }
@@ -107,6 +111,19 @@ pub(crate) fn content_error(status: u16, text: &str) -> Reply {
     Reply::json(status, &json!({ "data": null, "error": true, "errorText": text, "additionalErrors": {} }))
 }
 
+/// The envelope of the prices host.
+pub(crate) fn prices_error(status: u16, text: &str) -> Reply {
+    Reply::json(status, &json!({ "data": null, "error": true, "errorText": text }))
+}
+
+/// The envelope of tariffs and their kin.
+pub(crate) fn plain_problem(status: u16, title: &str, detail: &str) -> Reply {
+    let body = json!({
+        "title": title, "detail": detail, "requestId": request_id(), "origin": "tariffs", "status": status,
+    });
+    Reply::json(status, &body).problem()
+}
+
 /// The marketplace answers some batches with a list of refusals.
 pub(crate) fn refusals(status: u16, code: &str, rows: &[Value]) -> Reply {
     Reply::json(status, &json!([{ "code": code, "message": message(code), "data": rows }]))
@@ -136,6 +153,9 @@ pub(crate) fn message(code: &str) -> &'static str {
         "SKUUploadDisabled" => "Остатки по баркодам больше не принимаются, нужен chrtId",
         "SupplyAlreadyScanned" => "Поставку уже начали принимать",
         "InvalidShippingDt" => "В этот день отгрузка невозможна",
+        "WarehouseNameInvalid" => "Название склада должно быть от 1 до 200 символов",
+        "OfficeAlreadyUsed" => "К этому офису уже привязан другой склад",
+        "OfficeChangeLimit" => "Менять офис склада можно раз в сутки",
         "FulfillmentRequired" => "Пункт принимает только товары с фулфилмента",
         _ => "Действие невозможно",
     }

@@ -6,9 +6,12 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::json;
 
 use crate::cabinet::{Cabinet, ORDERS_EACH};
+use crate::card_errors::CardErrors;
 use crate::catalogue::{Card, Catalogue, Dimensions, Photo, Size};
 use crate::chance::Chance;
 use crate::order::Orders;
+use crate::passes::Passes;
+use crate::prices::Prices;
 use crate::seller::Shop;
 use crate::warehouses::Warehouse;
 use crate::words::{BRANDS, COLOURS, COUNTRIES, OFFICES, QUALITIES, SUBJECTS};
@@ -33,23 +36,23 @@ pub(crate) fn cabinet(seed: u64, number: i64, shop: &Shop, now: DateTime<Utc>) -
         orders: Orders::new(4_000_000_000 + number * ORDERS_EACH),
         supplies: BTreeMap::new(),
         last_supply: 100_000_000 + number * 1_000_000,
+        last_box: number * 10_000_000,
+        last_warehouse: FIRST_WAREHOUSE + number * 1000 + i64::try_from(shop.warehouses).unwrap_or(0),
+        prices: Prices::default(),
+        passes: Passes::default(),
+        card_errors: CardErrors::default(),
         stream: None,
         chance,
     }
 }
 
+const FIRST_WAREHOUSE: i64 = 1_000_000;
+
 fn warehouse(number: i64, place: usize) -> Warehouse {
     let offices: Vec<_> = OFFICES.iter().filter(|office| office.cargo == 1 && office.district.is_some()).collect();
     let office = offices[place % offices.len()];
-    Warehouse {
-        id: 1_000_000 + number * 1000 + i64::try_from(place).unwrap_or(0),
-        name: format!("Склад {} {}", office.city, place + 1),
-        office_id: office.id,
-        cargo_type: 1,
-        delivery_type: 1,
-        is_deleting: false,
-        is_processing: false,
-    }
+    let id = FIRST_WAREHOUSE + number * 1000 + i64::try_from(place).unwrap_or(0);
+    Warehouse::new(id, format!("Склад {} {}", office.city, place + 1), office)
 }
 
 fn card(chance: &mut Chance, number: i64, place: i64, start: DateTime<Utc>, shop: &Shop) -> Card {

@@ -1,5 +1,6 @@
 //! A seller as the test suite and the demo hold it: its goods, its tokens, its buyers.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
@@ -9,9 +10,11 @@ use uuid::Uuid;
 
 use crate::acts::BuyerAct;
 use crate::cabinet::{Cabinet, Stream};
+use crate::card_errors::RefusedCard;
 use crate::catalogue::Card;
 use crate::label::Key;
-use crate::order::Order;
+use crate::order::{Order, SupplierStatus, WbStatus};
+use crate::prices::Tag;
 use crate::sticker::Sticker;
 use crate::supply::Supply;
 use crate::token::{TokenKind, TokenSpec};
@@ -117,7 +120,10 @@ impl Seller {
 
     /// Places the same sort of order many times.
     pub fn place_many(&self, spec: &OrderSpec, count: usize) -> Vec<i64> {
-        self.with(|cabinet, now| (0..count).map_while(|_| cabinet.place(spec, now)).collect())
+        self.with(|cabinet, now| {
+            cabinet.orders.reserve(count);
+            (0..count).map_while(|_| cabinet.place(spec, now)).collect()
+        })
     }
 
     /// Places one order.
@@ -182,13 +188,60 @@ impl Seller {
     pub fn set_processing(&self, warehouse: i64, busy: bool) -> bool {
         self.with(|cabinet, _| {
             let found = cabinet.warehouses.iter_mut().find(|known| known.id == warehouse);
-            found.map(|known| known.is_processing = busy).is_some()
+            found.map(|known| (known.is_processing, known.busy_until) = (busy, None)).is_some()
         })
+    }
+
+    /// The seller confirms a price that lies in quarantine; `false` if none does.
+    pub fn release_price(&self, nm_id: i64) -> bool {
+        self.with(|cabinet, _| cabinet.release_price(nm_id))
+    }
+
+    /// What a card costs now.
+    pub fn price(&self, nm_id: i64) -> Option<Tag> {
+        self.with(|cabinet, _| Some(cabinet.tag(cabinet.catalogue.card(nm_id)?)))
+    }
+
+    /// Wildberries refuses cards that were sent together; answers the packet's id.
+    pub fn refuse_cards(&self, cards: Vec<RefusedCard>) -> Uuid {
+        self.with(|cabinet, now| {
+            let batch = cabinet.chance.uuid();
+            cabinet.card_errors.put(batch, now, cards);
+            batch
+        })
+    }
+
+    /// How many orders are in each pair of statuses.
+    pub fn order_counts(&self) -> BTreeMap<(SupplierStatus, WbStatus), usize> {
+        self.with(|cabinet, _| cabinet.orders.counts().clone())
     }
 
     /// What Wildberries believes to be in stock.
     pub fn stock(&self, warehouse: i64, chrt_id: i64) -> i64 {
         self.with(|cabinet, _| cabinet.stocks.get(&(warehouse, chrt_id)).copied().unwrap_or(0))
+    }
+
+    /// By warehouse: how many sizes are in stock, and how many units of them.
+    pub fn stocked(&self) -> BTreeMap<i64, (usize, i64)> {
+        self.with(|cabinet, _| {
+            let mut totals: BTreeMap<i64, (usize, i64)> = BTreeMap::new();
+            for ((warehouse, _), amount) in cabinet.stocks.iter().filter(|(_, amount)| **amount > 0) {
+                let (sizes, units) = totals.entry(*warehouse).or_default();
+                *sizes += 1;
+                *units += amount;
+            }
+            totals
+        })
+    }
+
+    /// How many cards are not in the bin.
+    pub fn card_count(&self) -> usize {
+        self.with(|cabinet, _| cabinet.catalogue.live().count())
+    }
+
+    /// How many orders a minute come by themselves.
+    pub fn streaming(&self) -> f64 {
+        self.with(|cabinet, _| cabinet.stream.as_ref().map_or(0.0, |stream| stream.per_minute))
     }
 
     /// Sets what Wildberries believes to be in stock.
@@ -199,6 +252,11 @@ impl Seller {
     /// An order as it stands.
     pub fn order(&self, id: i64) -> Option<Order> {
         self.with(|cabinet, _| cabinet.orders.get(id).cloned())
+    }
+
+    /// The latest orders, latest first.
+    pub fn latest_orders(&self, count: usize) -> Vec<Order> {
+        self.with(|cabinet, _| cabinet.orders.all().iter().rev().take(count).cloned().collect())
     }
 
     /// How many orders there are.
@@ -219,6 +277,16 @@ impl Seller {
     /// A supply as it stands.
     pub fn supply(&self, id: &str) -> Option<Supply> {
         self.with(|cabinet, _| cabinet.supply(id).ok().cloned())
+    }
+
+    /// How many supplies there are.
+    pub fn supply_count(&self) -> usize {
+        self.with(|cabinet, _| cabinet.supplies.len())
+    }
+
+    /// The latest supplies, latest first.
+    pub fn latest_supplies(&self, count: usize) -> Vec<Supply> {
+        self.with(|cabinet, _| cabinet.supplies.values().rev().take(count).cloned().collect())
     }
 
     /// All supplies.

@@ -1,13 +1,12 @@
 //! Starting and stopping the simulator, and everything a test turns while it runs.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use poem::http::StatusCode;
 use poem::{Endpoint, Request, Response, Server};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -16,11 +15,14 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::connection::{Door, Open};
 use crate::exchange::{Exchange, Log, Statistics};
-use crate::fault::{Fault, Faults};
+use crate::fault::Fault;
+use crate::faults::{Faults, IgnoredRow};
 use crate::limits::{Budgets, Limits};
 use crate::reply::{Reply, gateway};
+use crate::rules::{BoxRule, Rules};
 use crate::seller::{Seller, Shop};
 use crate::token::Mint;
+use crate::wire::respond;
 use crate::world::{Incoming, World, lock};
 
 /// How the simulator starts.
@@ -38,6 +40,8 @@ pub struct Options {
     pub clock_rate: f64,
     /// Whether a supply needs shipping parameters before it is delivered.
     pub shipping_required: bool,
+    /// How many boxes a supply may have.
+    pub boxes: BoxRule,
 }
 
 impl Default for Options {
@@ -49,6 +53,7 @@ impl Default for Options {
             now: None,
             clock_rate: 1.0,
             shipping_required: true,
+            boxes: BoxRule::default(),
         }
     }
 }
@@ -73,13 +78,13 @@ impl Simulator {
             clock: Clock::new(options.now.unwrap_or_else(Utc::now), options.clock_rate),
             mint: Mint::new(options.seed),
             budgets: Mutex::new(budgets),
-            faults: Mutex::new(Faults::default()),
+            faults: Mutex::new(Faults::new(options.seed)),
             log: Mutex::new(Log::default()),
             cabinets: Mutex::default(),
             by_sid: Mutex::default(),
             withdrawn: Mutex::default(),
             issued: AtomicI64::new(1),
-            shipping_required: AtomicBool::new(options.shipping_required),
+            rules: Mutex::new(Rules { shipping_required: options.shipping_required, boxes: options.boxes }),
         });
         let open = Open::default();
         let door = Door::new(listener, open.clone()).context("opening the simulator's door")?;
@@ -149,15 +154,25 @@ impl Simulator {
 
     /// Whether supplies need shipping parameters.
     pub fn require_shipping(&self, required: bool) {
-        self.world.shipping_required.store(required, Ordering::Relaxed);
+        lock(&self.world.rules).shipping_required = required;
     }
 
-    /// Puts a fault in the way of the next calls.
+    /// How many boxes a supply may have from now on.
+    pub fn set_boxes(&self, rule: BoxRule) {
+        lock(&self.world.rules).boxes = rule;
+    }
+
+    /// Puts a fault in the way of the calls that match it.
     pub fn fault(&self, fault: Fault) {
         lock(&self.world.faults).add(fault);
     }
 
-    /// Takes all faults away that have not met a call.
+    /// The rows of stock updates that were answered 204 and changed nothing, oldest first.
+    pub fn ignored_rows(&self) -> Vec<IgnoredRow> {
+        lock(&self.world.faults).ignored().to_vec()
+    }
+
+    /// Takes all faults away that are still on.
     pub fn clear_faults(&self) {
         lock(&self.world.faults).clear();
     }
@@ -196,6 +211,13 @@ struct Front {
     open: Open,
 }
 
+/// Whether a page of another site asks: the controls ask for no token, so that browsers must keep strangers out.
+fn is_foreign(request: &Request) -> bool {
+    let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    let origin = header("origin").map(|origin| origin.split_once("://").map_or(origin, |(_, authority)| authority));
+    origin.is_some_and(|origin| header("host") != Some(origin))
+}
+
 /// Bodies above this are refused, as the gateway does.
 const LARGEST: usize = 10 << 20;
 
@@ -215,25 +237,23 @@ impl Endpoint for Front {
             authorization: header.map(str::to_owned),
             body: body.to_vec(),
         };
-        if incoming.path == "/_control" || incoming.path.starts_with("/_control/") {
-            return Ok(respond(crate::control::answer(&self.world, &incoming)));
+        let under = |place: &str| {
+            incoming.path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let turned = if under("/_control") {
+            Some(crate::control::answer as fn(&Arc<World>, &Incoming) -> Reply)
+        } else {
+            under("/_sim").then_some(crate::page::answer as fn(&Arc<World>, &Incoming) -> Reply)
+        };
+        if let Some(answer) = turned {
+            let reply = if is_foreign(&request) {
+                Reply::text(403, "asked from another site")
+            } else {
+                answer(&self.world, &incoming)
+            };
+            return Ok(respond(reply));
         }
-        let (reply, cut) = self.world.clone().answer(incoming).await;
-        if cut {
-            self.open.cut(request.remote_addr());
-        }
-        Ok(respond(reply))
+        let (reply, wire) = self.world.clone().answer(incoming).await;
+        Ok(wire.send(reply, &self.open, request.remote_addr()).await)
     }
-}
-
-fn respond(reply: Reply) -> Response {
-    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = Response::builder().status(status);
-    if !reply.content_type.is_empty() {
-        response = response.content_type(reply.content_type);
-    }
-    for (name, value) in reply.headers {
-        response = response.header(name, value);
-    }
-    response.body(reply.body)
 }

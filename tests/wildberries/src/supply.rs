@@ -28,6 +28,8 @@ pub struct Supply {
     pub orders: BTreeSet<i64>,
     /// Day, point and way of shipping.
     pub shipping: Option<Shipping>,
+    /// Numbers of its boxes.
+    pub boxes: Vec<i64>,
 }
 
 /// How a supply will come to Wildberries.
@@ -84,6 +86,7 @@ impl Cabinet {
             scanned_at: None,
             orders: BTreeSet::new(),
             shipping: None,
+            boxes: Vec::new(),
         };
         let id = supply.id();
         self.supplies.insert(number, supply);
@@ -98,7 +101,6 @@ impl Cabinet {
     /// A supply's fields; the empty one has no attributes yet.
     pub(crate) fn shown_supply(&self, supply: &Supply) -> Value {
         let first = supply.orders.first().and_then(|id| self.orders.get(*id));
-        let mut orders = supply.orders.iter().filter_map(|id| self.orders.get(*id));
         let shipping = supply.shipping.as_ref();
         json!({
             "id": supply.id(),
@@ -107,10 +109,10 @@ impl Cabinet {
             "createdAt": rfc(supply.created_at),
             "closedAt": supply.closed_at.map(rfc),
             "scanDt": supply.scanned_at.map(rfc),
-            "cargoType": first.map_or(0, |order| order.cargo_type),
+            "cargoType": first.map(|order| order.cargo_type),
             "crossBorderType": first.map(|order| u8::from(order.cross_border)),
             "isB2b": first.map(|order| order.b2b),
-            "isPickupPointShipmentAllowed": first.is_some() && orders.all(|order| order.pickup_point),
+            "isPickupPointShipmentAllowed": self.goes_to_pickup_point(supply),
             "destinationOfficeId": first.map(|order| order.office_id),
             "recommendedWhId": 0,
             "shippingDt": shipping.map(|shipping| shipping.day.to_string()),
@@ -231,7 +233,7 @@ impl Cabinet {
                 &json!({ "code": code, "message": message(code), "data": { "orders": wrong } }),
             ));
         }
-        if ask.shipping_required && supply.shipping.is_none() {
+        if ask.rules.shipping_required && supply.shipping.is_none() {
             return Err(refusal(409, "ShippingParametersRequired"));
         }
         let number = supply.number;

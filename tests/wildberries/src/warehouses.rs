@@ -1,12 +1,13 @@
 //! Offices of Wildberries, warehouses of the seller, and the stocks the seller declares in them.
 
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ask::Ask;
 use crate::cabinet::Cabinet;
 use crate::reply::{Answer, Reply, refusal, refusals};
-use crate::words::OFFICES;
+use crate::words::{OFFICES, Office};
 
 /// A seller's warehouse as Wildberries knows it.
 #[derive(Debug, Clone, Serialize)]
@@ -26,7 +27,38 @@ pub struct Warehouse {
     pub is_deleting: bool,
     /// Whether Wildberries is busy with it and refuses stocks.
     pub is_processing: bool,
+    /// When Wildberries is done with what it is busy with; never by itself if not said.
+    #[serde(skip)]
+    pub(crate) busy_until: Option<DateTime<Utc>>,
+    /// When it was last tied to another office.
+    #[serde(skip)]
+    pub(crate) moved_at: Option<DateTime<Utc>>,
 }
+
+impl Warehouse {
+    /// A warehouse with which nothing goes on.
+    pub(crate) fn new(id: i64, name: String, office: &Office) -> Self {
+        Self {
+            id,
+            name,
+            office_id: office.id,
+            cargo_type: office.cargo,
+            delivery_type: 1,
+            is_deleting: false,
+            is_processing: false,
+            busy_until: None,
+            moved_at: None,
+        }
+    }
+
+    fn keep_busy(&mut self, now: DateTime<Utc>) {
+        self.is_processing = true;
+        self.busy_until = Some(now + BUSY);
+    }
+}
+
+/// How long Wildberries is busy with a warehouse that was opened, changed or given up.
+const BUSY: Duration = Duration::minutes(2);
 
 impl Cabinet {
     /// `GET /api/v3/offices`
@@ -54,6 +86,62 @@ impl Cabinet {
     /// `GET /api/v3/warehouses`
     pub(crate) fn list_warehouses(&self) -> Reply {
         Reply::json(200, &self.warehouses)
+    }
+
+    /// What Wildberries was busy with comes to its end.
+    pub(crate) fn settle_warehouses(&mut self, now: DateTime<Utc>) {
+        let over = |warehouse: &Warehouse| warehouse.busy_until.is_some_and(|until| until <= now);
+        if !self.warehouses.iter().any(over) {
+            return;
+        }
+        let gone: Vec<i64> = self.warehouses.iter().filter(|it| it.is_deleting && over(it)).map(|it| it.id).collect();
+        self.warehouses.retain(|warehouse| !gone.contains(&warehouse.id));
+        self.stocks.retain(|(warehouse, _), _| !gone.contains(warehouse));
+        for warehouse in self.warehouses.iter_mut().filter(|warehouse| over(warehouse)) {
+            (warehouse.is_processing, warehouse.busy_until) = (false, None);
+        }
+    }
+
+    /// `POST /api/v3/warehouses`
+    pub(crate) fn open_warehouse(&mut self, ask: &Ask) -> Answer {
+        let (name, office) = Wanted::read(ask)?;
+        if self.warehouses.iter().any(|known| known.office_id == office.id) {
+            return Err(refusal(409, "OfficeAlreadyUsed"));
+        }
+        self.last_warehouse += 1;
+        let id = self.last_warehouse;
+        let mut warehouse = Warehouse::new(id, name, office);
+        warehouse.keep_busy(ask.now);
+        self.warehouses.push(warehouse);
+        Ok(Reply::json(201, &json!({ "id": id })))
+    }
+
+    /// `PUT /api/v3/warehouses/{id}`
+    pub(crate) fn change_warehouse(&mut self, ask: &Ask, id: i64) -> Answer {
+        let (name, office) = Wanted::read(ask)?;
+        if self.warehouses.iter().any(|known| known.office_id == office.id && known.id != id) {
+            return Err(refusal(409, "OfficeAlreadyUsed"));
+        }
+        let known = self.warehouses.iter_mut().find(|known| known.id == id && !known.is_deleting);
+        let known = known.ok_or_else(|| refusal(404, "NotFound"))?;
+        if known.office_id != office.id {
+            if known.moved_at.is_some_and(|at| ask.now < at + Duration::days(1)) {
+                return Err(refusal(409, "OfficeChangeLimit"));
+            }
+            (known.office_id, known.cargo_type, known.moved_at) = (office.id, office.cargo, Some(ask.now));
+        }
+        known.name = name;
+        known.keep_busy(ask.now);
+        Ok(Reply::no_content())
+    }
+
+    /// `DELETE /api/v3/warehouses/{id}`
+    pub(crate) fn delete_warehouse(&mut self, ask: &Ask, id: i64) -> Answer {
+        let known = self.warehouses.iter_mut().find(|known| known.id == id && !known.is_deleting);
+        let known = known.ok_or_else(|| refusal(404, "NotFound"))?;
+        known.is_deleting = true;
+        known.busy_until = Some(ask.now + BUSY);
+        Ok(Reply::no_content())
     }
 
     fn warehouse(&self, id: i64) -> Result<&Warehouse, Reply> {
@@ -125,7 +213,7 @@ impl Cabinet {
             };
             return Err(refusals(409, code, &named(&unfit)));
         }
-        for (size, amount) in rows {
+        for (size, amount) in rows.into_iter().filter(|(size, _)| !ask.ignored.contains(size)) {
             self.stocks.insert((warehouse, size), amount);
         }
         Ok(Reply::no_content())
@@ -141,5 +229,23 @@ impl Cabinet {
             self.stocks.remove(&(warehouse, size));
         }
         Ok(Reply::no_content())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wanted {
+    name: String,
+    office_id: i64,
+}
+
+impl Wanted {
+    fn read(ask: &Ask) -> Result<(String, &'static Office), Reply> {
+        let Self { name, office_id } = ask.body()?;
+        if !(1..=200).contains(&name.chars().count()) {
+            return Err(refusal(400, "WarehouseNameInvalid"));
+        }
+        let office = OFFICES.iter().find(|office| office.id == office_id);
+        Ok((name, office.ok_or_else(|| refusal(404, "NotFound"))?))
     }
 }

@@ -1,7 +1,7 @@
 //! Everything that lives behind the port, and the way of a request through it: route, token, budget, fault, method, log.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,17 @@ use crate::cabinet::Cabinet;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::exchange::{Exchange, Log};
-use crate::fault::{FaultKind, Faults};
+use crate::fault::FaultKind;
+use crate::faults::Faults;
+use crate::interference;
 use crate::limits::{Budgets, Key};
-use crate::reply::{Answer, Reply, gateway, refusal};
+use crate::perform::perform;
+use crate::reply::{Reply, gateway};
 use crate::route::{self, Call, Route};
+use crate::rules::Rules;
 use crate::seller::Shop;
 use crate::token::{Caller, Mint, TokenSpec};
+use crate::wire::Wire;
 
 pub(crate) struct World {
     pub seed: u64,
@@ -30,7 +35,7 @@ pub(crate) struct World {
     pub by_sid: Mutex<BTreeMap<Uuid, Arc<Mutex<Cabinet>>>>,
     pub withdrawn: Mutex<HashSet<Uuid>>,
     pub issued: AtomicI64,
-    pub shipping_required: AtomicBool,
+    pub rules: Mutex<Rules>,
 }
 
 /// A lock that a panic elsewhere does not close for good.
@@ -68,7 +73,7 @@ impl World {
     pub(crate) fn reset(&self) {
         lock(&self.cabinets).clear();
         lock(&self.by_sid).clear();
-        lock(&self.faults).clear();
+        lock(&self.faults).forget();
         lock(&self.withdrawn).clear();
         lock(&self.log).clear();
         let mut budgets = lock(&self.budgets);
@@ -76,8 +81,8 @@ impl World {
         budgets.set(limits);
     }
 
-    /// Answers one request; the second value says whether the connection is to be cut.
-    pub(crate) async fn answer(self: Arc<Self>, incoming: Incoming) -> (Reply, bool) {
+    /// Answers one request, and says how the answer goes out.
+    pub(crate) async fn answer(self: Arc<Self>, incoming: Incoming) -> (Reply, Wire) {
         let started = Instant::now();
         let at = self.clock.now();
         let route = route::find(&incoming.method, &incoming.path);
@@ -94,7 +99,7 @@ impl World {
                     if let Err(reply) = taken {
                         reply
                     } else {
-                        fault = lock(&self.faults).meet(&incoming.method, &route.path, key.seller);
+                        fault = lock(&self.faults).meet(at, &incoming.method, &route.path, key.seller);
                         let mut reply = self.work(route, &incoming, cabinet, fault.as_ref(), key.seller).await;
                         lock(&self.budgets).settle(key, self.clock.now(), &mut reply);
                         reply
@@ -102,7 +107,7 @@ impl World {
                 }
             },
         };
-        let cut = fault.as_ref().is_some_and(FaultKind::cuts);
+        let wire = fault.as_ref().map_or(Wire::Whole, FaultKind::wire);
         let headers = reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         let content_type =
             (!reply.content_type.is_empty()).then(|| ("Content-Type".to_owned(), reply.content_type.to_owned()));
@@ -122,7 +127,7 @@ impl World {
             took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             fault: fault.map(|fault| format!("{fault:?}")),
         });
-        (reply, cut)
+        (reply, wire)
     }
 
     /// Checks token and seller.
@@ -149,18 +154,40 @@ impl World {
         if let Some(reply) = fault.and_then(|fault| fault.instead(&seller.to_string())) {
             return reply;
         }
+        if let Some(FaultKind::Conflict { code }) = fault {
+            return interference::conflict(route, &incoming.body, code.as_deref());
+        }
+        let ignored = match (fault, &route.call) {
+            (Some(FaultKind::IgnoredRows { percent }), Call::WriteStocks(warehouse)) => {
+                interference::ignored(&mut lock(&self.faults), *percent, seller, *warehouse, &incoming.body)
+            }
+            _ => Vec::new(),
+        };
         let ask = Ask {
             now: self.clock.now(),
             query: parse_query(&incoming.query),
             body: incoming.body.clone(),
-            shipping_required: self.shipping_required.load(Ordering::Relaxed),
+            rules: *lock(&self.rules),
+            ignored: interference::sizes(&ignored),
         };
-        let call = route.call.clone();
-        let work = tokio::task::spawn_blocking(move || perform(&cabinet, &ask, call).unwrap_or_else(|refusal| refusal));
-        let mut reply = work.await.unwrap_or_else(|_| gateway(500, "the simulator failed"));
-        if let Some(FaultKind::Slow { millis }) = fault {
-            tokio::time::sleep(Duration::from_millis(*millis)).await;
+        let mut reply = apart(cabinet.clone(), ask.clone(), route.call.clone()).await;
+        if reply.status == 204 {
+            lock(&self.faults).remember(ignored);
         }
+        match fault {
+            Some(FaultKind::Slow { millis }) => tokio::time::sleep(Duration::from_millis(*millis)).await,
+            Some(FaultKind::MissingShare { percent }) => interference::thin_out(&mut reply, &self.faults, *percent),
+            Some(FaultKind::EndlessPages) => {
+                if let Some(left) = interference::end_of_list(&reply, &ask) {
+                    if left == 0 {
+                        reply = apart(cabinet, interference::once_more(&ask), route.call.clone()).await;
+                    }
+                    interference::promise_more(&mut reply, &ask);
+                }
+            }
+            _ => {}
+        }
+        interference::shift(&mut reply, &ask, &mut lock(&self.faults), fault, seller, &route.path);
         if let Some(fault) = fault {
             fault.spoil(&mut reply);
         }
@@ -168,43 +195,8 @@ impl World {
     }
 }
 
-fn perform(cabinet: &Mutex<Cabinet>, ask: &Ask, call: Call) -> Answer {
-    let mut cabinet = lock(cabinet);
-    cabinet.catch_up(ask.now);
-    match call {
-        Call::BadNumber => Err(refusal(400, "IncorrectParameter")),
-        Call::Ping => Ok(Reply::json(200, &serde_json::json!({ "TS": ask.now.to_rfc3339(), "Status": "OK" }))),
-        Call::SellerInfo => Ok(cabinet.seller_info()),
-        Call::Cards => cabinet.catalogue.list(ask),
-        Call::Bin => cabinet.catalogue.bin(ask),
-        Call::Offices => Ok(cabinet.offices()),
-        Call::Warehouses => Ok(cabinet.list_warehouses()),
-        Call::ReadStocks(warehouse) => cabinet.read_stocks(ask, warehouse),
-        Call::WriteStocks(warehouse) => cabinet.write_stocks(ask, warehouse),
-        Call::DeleteStocks(warehouse) => cabinet.delete_stocks(ask, warehouse),
-        Call::NewOrders => Ok(cabinet.new_orders()),
-        Call::Orders => cabinet.list_orders(ask),
-        Call::OrderStatus => cabinet.order_status(ask),
-        Call::Cancel(id) => cabinet.cancel_order(id),
-        Call::Labels => cabinet.labels(ask),
-        Call::WriteLabel(id, key) => cabinet.write_label(ask, id, key),
-        Call::DeleteLabel(id) => cabinet.delete_label(ask, id),
-        Call::OpenSupply => cabinet.open_supply(ask),
-        Call::Supplies => cabinet.list_supplies(ask),
-        Call::Supply(id) => cabinet.show_supply(&id),
-        Call::DeleteSupply(id) => cabinet.delete_supply(&id),
-        Call::AddToSupply(id) => cabinet.add_to_supply(ask, &id),
-        Call::SupplyOrders(id) => cabinet.supply_orders(&id),
-        Call::Deliver(id) => cabinet.deliver(ask, &id),
-        Call::SupplyCode(id) => cabinet.supply_code(ask, &id),
-        Call::Reshipment => Ok(cabinet.reshipment()),
-        Call::ShippingPoints(id) => cabinet.shipping_points(ask, &id),
-        Call::ChooseShipping => cabinet.choose_shipping(ask),
-        Call::Transfer(id) => cabinet.transfer(ask, &id),
-        Call::Stickers => {
-            let drawing = cabinet.stickers(ask)?;
-            drop(cabinet);
-            Ok(drawing.draw())
-        }
-    }
+/// Does the work where it may take its time.
+async fn apart(cabinet: Arc<Mutex<Cabinet>>, ask: Ask, call: Call) -> Reply {
+    let work = tokio::task::spawn_blocking(move || perform(&cabinet, &ask, call).unwrap_or_else(|refusal| refusal));
+    work.await.unwrap_or_else(|_| gateway(500, "the simulator failed"))
 }

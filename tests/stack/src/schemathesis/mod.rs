@@ -2,11 +2,10 @@
 //! kind of caller, over an enterprise in which the demonstration was walked. No answer may be a fault, differ from the
 //! document, or be given to who has not signed in.
 //!
-//! `python` has the program, `callers` says as whom, `report` reads what it found. What it is told is in
+//! `callers` says as whom, `report` reads what it found. What it is told is in
 //! `tests/schemathesis`.
 
 mod callers;
-mod python;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -19,7 +18,7 @@ use callers::Callers;
 pub use callers::Role;
 use report::Report;
 
-use crate::{Durability, Options, Stack, Steps, demo, programs};
+use crate::{Durability, Options, Stack, Steps, demo, programs, python};
 
 /// How much is asked, and as whom.
 #[derive(Clone, Debug)]
@@ -40,7 +39,8 @@ const PATIENCE: Duration = Duration::from_mins(8);
 /// Asks everything and fails if one answer was not as it should be.
 pub async fn run(asked: Asked, steps: &mut Steps) -> anyhow::Result<()> {
     let progress = steps.progress();
-    let program = steps.step("Find Schemathesis", python::schemathesis(move |text| progress.say(text))).await?;
+    let program =
+        steps.step("Find Schemathesis", python::program("schemathesis", "st", move |text| progress.say(text))).await?;
     // Nothing is killed here: what is kept need not survive it.
     let durability = Durability::Fast;
     let options = Options { private: true, durability, variables: demo::rhythm(), ..Options::default() };

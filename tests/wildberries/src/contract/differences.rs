@@ -50,6 +50,16 @@ pub const DIFFERENCES: &[Difference] = &[
         why: "the text also names canceled_by_carrier, the list of values does not",
     },
     Difference {
+        path: "/api/v3/supplies",
+        what: What::Field("cargoType"),
+        why: "null for an empty supply since October 2026, zero before; published clients refuse the zero",
+    },
+    Difference {
+        path: "/api/v3/supplies/{supplyId}",
+        what: What::Field("cargoType"),
+        why: "null for an empty supply since October 2026, zero before; published clients refuse the zero",
+    },
+    Difference {
         path: "",
         what: What::Statuses(500, 599),
         why: "no document describes failures of the gateway; clients meet them nevertheless",

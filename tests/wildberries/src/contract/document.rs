@@ -124,6 +124,10 @@ fn resolve(document: &Value, part: &Value, depth: usize) -> Value {
                     copy.insert(name.clone(), resolve(document, value, depth + 1));
                 }
             }
+            // The alternatives of these documents overlap: what fits one as a rule fits others too.
+            if let Some(alternatives) = copy.remove("oneOf") {
+                copy.insert("anyOf".into(), alternatives);
+            }
             if copy.remove("nullable") == Some(Value::Bool(true)) {
                 permit_null(&mut copy);
             }

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use serde_json::json;
-use wildberries::{Limits, Options};
+use wildberries::{ALL_CATEGORIES, Limits, Options, TokenKind};
 
 use crate::stage::Stage;
 
@@ -36,6 +36,42 @@ async fn two_mistakes_empty_the_budget_of_all_orders() {
     }
     assert_eq!(stage.client.get("/api/v3/orders/new").await.status, 429);
     assert_eq!(stage.client.get("/api/v3/warehouses").await.status, 200, "another group");
+}
+
+#[tokio::test]
+async fn every_group_has_a_burst_of_its_own() {
+    let stage = strict().await;
+    let day = "date=2026-11-25";
+    let bursts = [
+        ("GET", format!("/api/v1/tariffs/box?{day}"), 5),
+        ("GET", format!("/api/v1/tariffs/pallet?{day}"), 5),
+        ("GET", format!("/api/v1/tariffs/return?{day}"), 5),
+        ("GET", "/api/v1/tariffs/commission".into(), 2),
+        ("POST", "/content/v2/cards/error/list".into(), 5),
+        ("GET", "/api/v2/list/goods/filter?limit=1".into(), 5),
+        ("GET", "/api/v3/warehouses".into(), 20),
+        ("GET", "/api/v3/passes".into(), 20),
+    ];
+    for (method, path, burst) in bursts {
+        let body = if method == "POST" { json!({}) } else { serde_json::Value::Null };
+        let mut passed = 0;
+        while stage.client.send(method, &path, body.clone()).await.unwrap().status == 200 {
+            passed += 1;
+        }
+        assert_eq!(passed, burst, "{path}");
+    }
+    let supplies = stage.client.get("/api/v3/supplies?limit=1&next=0").await;
+    assert_eq!(supplies.status, 429, "passes are read from the budget of orders");
+}
+
+#[tokio::test]
+async fn a_base_token_reads_prices_once_in_a_quarter_of_an_hour() {
+    let stage = strict().await;
+    let base = stage.client.with_token(stage.shop.token(TokenKind::Base, ALL_CATEGORIES));
+    let read = async || base.get("/api/v2/list/goods/filter?limit=1").await.status;
+    assert_eq!((read().await, read().await), (200, 429));
+    stage.simulator.clock().advance(Duration::minutes(15));
+    assert_eq!(read().await, 200);
 }
 
 #[tokio::test]

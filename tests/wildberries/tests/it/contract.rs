@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use wildberries::contract::Contract;
-use wildberries::{Exchange, Key, OrderSpec};
+use wildberries::{ALL_CATEGORIES, Exchange, Key, OrderSpec, RefusedCard, TokenKind};
 
 use crate::stage::{Stage, add};
 
@@ -35,7 +35,13 @@ async fn everything() -> Vec<Arc<Exchange>> {
     stocks(&stage).await;
     orders(&stage).await;
     supplies(&stage).await;
+    boxes(&stage).await;
+    passes(&stage).await;
+    prices(&stage).await;
+    others(&stage).await;
+    warehouses(&stage).await;
     stage.simulator.set_limits(wildberries::Limits::Real);
+    let client = client.with_token(stage.shop.token(TokenKind::Personal, ALL_CATEGORIES));
     for _ in 0..21 {
         client.get("/api/v3/orders/new").await;
     }
@@ -109,6 +115,106 @@ async fn supplies(stage: &Stage) {
     client.get("/api/v3/orders?limit=100&next=0").await;
 }
 
+async fn boxes(stage: &Stage) {
+    let client = &stage.client;
+    let supply = stage.supply(&[stage.order(), stage.order()]).await;
+    let path = format!("/api/v3/supplies/{supply}/trbx");
+    for amount in [1, 1, 0] {
+        client.post(&path, json!({ "amount": amount })).await;
+    }
+    let ids = client.get(&path).await.body["trbxes"].as_array().unwrap().clone();
+    let ids: Vec<&Value> = ids.iter().map(|one| &one["id"]).collect();
+    for kind in ["svg", "png", "zplv"] {
+        client.post(&format!("{path}/stickers?type={kind}"), json!({ "trbxIds": ids })).await;
+    }
+    client.post(&format!("{path}/stickers?type=svg"), json!({ "trbxIds": ["WB-TRBX-1"] })).await;
+    client.post(&format!("{path}/stickers?type=svg"), json!({ "trbxIds": [] })).await;
+    client.send("DELETE", &path, json!({ "trbxIds": ids })).await.unwrap();
+    client.send("DELETE", &path, json!({ "trbxIds": ids })).await.unwrap();
+    client.get("/api/v3/supplies/WB-GI-1/trbx").await;
+}
+
+async fn passes(stage: &Stage) {
+    let client = &stage.client;
+    let mut pass = json!({
+        "firstName": "Иван", "lastName": "Кузнецов", "carModel": "ГАЗель", "carNumber": "А123БВ77", "officeId": 15,
+    });
+    client.get("/api/v3/passes/offices").await;
+    let id = client.post("/api/v3/passes", pass.clone()).await.body["id"].clone();
+    client.put(&format!("/api/v3/passes/{id}"), pass.clone()).await;
+    client.put("/api/v3/passes/1", pass.clone()).await;
+    client.get("/api/v3/passes").await;
+    client.delete(&format!("/api/v3/passes/{id}")).await;
+    client.delete(&format!("/api/v3/passes/{id}")).await;
+    pass["officeId"] = json!(1);
+    client.post("/api/v3/passes", pass.clone()).await;
+    pass["carNumber"] = json!("А 123 БВ");
+    client.post("/api/v3/passes", pass).await;
+}
+
+async fn prices(stage: &Stage) {
+    let client = &stage.client;
+    let cards = stage.shop.cards();
+    let (one, two) = (cards[0].nm_id, cards[1].nm_id);
+    client.get("/api/v2/list/goods/filter?limit=10&offset=5").await;
+    client.get(&format!("/api/v2/list/goods/filter?limit=10&filterNmID={one}")).await;
+    client.get("/api/v2/list/goods/filter?limit=1001").await;
+    client.post("/api/v2/list/goods/filter", json!({ "nmList": [one, two] })).await;
+    let body = json!({ "data": [{ "nmID": one, "price": 1, "discount": 0 }, { "nmID": two, "price": 99_000 }] });
+    let id = client.post("/api/v2/upload/task", body.clone()).await.body["data"]["id"].clone();
+    client.post("/api/v2/upload/task", body.clone()).await;
+    for round in 0..2 {
+        client.get(&format!("/api/v2/history/tasks?uploadID={id}")).await;
+        client.get(&format!("/api/v2/history/goods/task?uploadID={id}&limit=10")).await;
+        client.get("/api/v2/quarantine/goods?limit=10").await;
+        stage.simulator.clock().advance(chrono::Duration::seconds(10 * (1 - round)));
+    }
+    client.post("/api/v2/upload/task", json!({ "data": [{ "nmID": two, "price": 99_000 }] })).await;
+    client.post("/api/v2/upload/task", json!({ "data": [] })).await;
+}
+
+async fn others(stage: &Stage) {
+    let client = &stage.client;
+    let card = RefusedCard {
+        vendor_code: "futbol-1".into(),
+        errors: vec!["Нет фото".into()],
+        subject: (192, "Футболки".into()),
+        brand: "Заря".into(),
+    };
+    client.post("/content/v2/cards/error/list", json!({ "cursor": { "limit": 10 } })).await;
+    stage.shop.refuse_cards(vec![card]);
+    client.post("/content/v2/cards/error/list", json!({ "order": { "ascending": false } })).await;
+    client.post("/content/v2/cards/error/list", json!({ "cursor": { "limit": 0 } })).await;
+    for kind in ["box", "pallet", "return"] {
+        client.get(&format!("/api/v1/tariffs/{kind}?date=2026-11-25")).await;
+        client.get(&format!("/api/v1/tariffs/{kind}?date=tomorrow")).await;
+    }
+    client.get("/api/v1/tariffs/commission?locale=ru").await;
+    client.get("/api/v1/tariffs/commission?locale=fr").await;
+    stage.simulator.clock().advance(chrono::Duration::days(200));
+    let then = stage.simulator.clock().now() - chrono::Duration::days(200);
+    let client = client.with_token(stage.shop.token(TokenKind::Personal, ALL_CATEGORIES));
+    let month = format!("year={}&month={}", then.format("%Y"), then.format("%-m"));
+    client.get(&format!("/api/marketplace/v3/fbs/orders/archive?{month}&next=0&limit=100")).await;
+    client.get(&format!("/api/marketplace/v3/fbs/orders/archive?{month}&next=0&limit=10")).await;
+}
+
+async fn warehouses(stage: &Stage) {
+    let client = stage.client.with_token(stage.shop.token(TokenKind::Personal, ALL_CATEGORIES));
+    let here = stage.shop.warehouses()[0].clone();
+    client.post("/api/v3/warehouses", json!({ "name": "Новый", "officeId": here.office_id })).await;
+    client.post("/api/v3/warehouses", json!({ "name": "", "officeId": 707 })).await;
+    client.post("/api/v3/warehouses", json!({ "name": "Новый", "officeId": 1 })).await;
+    let id = client.post("/api/v3/warehouses", json!({ "name": "Новый", "officeId": 707 })).await.body["id"].clone();
+    let path = format!("/api/v3/warehouses/{id}");
+    for (name, office) in [("Другой", 707), ("Другой", 518), ("Другой", 623), ("", 707)] {
+        client.put(&path, json!({ "name": name, "officeId": office })).await;
+    }
+    client.delete(&path).await;
+    client.delete(&path).await;
+    client.get("/api/v3/warehouses").await;
+}
+
 async fn labels(stage: &Stage, order: i64) {
     let path = format!("/api/v3/orders/{order}/meta");
     let client = &stage.client;
@@ -136,7 +242,7 @@ async fn everything_the_simulator_says_is_what_the_documents_promise() {
     let violations: Vec<String> = contract.check_all(&exchanges).iter().map(ToString::to_string).collect();
     assert!(violations.is_empty(), "{}", violations.join("\n"));
     let called: std::collections::BTreeSet<_> = exchanges.iter().filter_map(|exchange| exchange.template).collect();
-    assert!(called.len() >= 28, "only {} methods were called", called.len());
+    assert!(called.len() >= 45, "only {} methods were called", called.len());
 }
 
 #[tokio::test]

@@ -115,6 +115,28 @@ async fn orders_stream_with_the_clock() {
 }
 
 #[tokio::test]
+async fn orders_that_were_not_placed_in_the_order_of_time_are_all_found() {
+    let stage = Stage::new().await;
+    let now = stage.simulator.clock().now();
+    let placed: Vec<i64> = [3, 20, 1, 10]
+        .into_iter()
+        .map(|days| {
+            let spec = OrderSpec { created_at: Some(now - Duration::days(days)), ..OrderSpec::default() };
+            stage.shop.place_order(spec).unwrap()
+        })
+        .collect();
+    let within = async |from: i64, to: i64| {
+        let at = |days: i64| (now - Duration::days(days)).timestamp();
+        let path = format!("/api/v3/orders?limit=10&next=0&dateFrom={}&dateTo={}", at(from), at(to));
+        let list = stage.client.get(&path).await.body;
+        list["orders"].as_array().unwrap().iter().map(|order| order["id"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(within(25, 0).await, placed);
+    assert_eq!(within(5, 0).await, [placed[0], placed[2]]);
+    assert_eq!(within(20, 20).await, [placed[1]]);
+}
+
+#[tokio::test]
 async fn a_hundred_thousand_orders_are_placed_and_paged_through() {
     let stage = Stage::new().await;
     assert_eq!(stage.shop.place_orders(100_000).len(), 100_000);

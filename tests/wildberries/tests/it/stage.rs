@@ -78,6 +78,13 @@ pub struct Answer {
 }
 
 impl Answer {
+    async fn read(response: reqwest::Response) -> Result<Self, reqwest::Error> {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Ok(Self { status, headers, text, body })
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
@@ -89,7 +96,9 @@ impl Answer {
 
 impl Client {
     pub fn new(url: String, token: String) -> Self {
-        Self { http: reqwest::Client::builder().build().unwrap(), url, token }
+        // A form's answer that sends elsewhere is looked at, not followed.
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { http, url, token }
     }
 
     pub fn with_token(&self, token: impl Into<String>) -> Self {
@@ -104,11 +113,21 @@ impl Client {
         if !body.is_null() {
             request = request.json(&body);
         }
-        let response = request.send().await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await?;
-        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Answer { status, headers, text, body })
+        Answer::read(request.send().await?).await
+    }
+
+    /// Sends a form as a browser does.
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let escaped = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
+        let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        let request = self.http.post(format!("{}{path}", self.url)).body(body.join("&"));
+        Answer::read(request.send().await.unwrap()).await.unwrap()
+    }
+
+    /// Sends an empty form from a page of this site; the status of the answer.
+    pub async fn as_site(&self, site: &str, path: &str) -> u16 {
+        let request = self.http.post(format!("{}{path}", self.url)).header("Origin", site);
+        request.send().await.unwrap().status().as_u16()
     }
 
     pub async fn get(&self, path: &str) -> Answer {

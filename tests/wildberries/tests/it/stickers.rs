@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 
 use crate::stage::Stage;
 
-fn file(sticker: &Value) -> Vec<u8> {
+pub fn file(sticker: &Value) -> Vec<u8> {
     STANDARD.decode(sticker["file"].as_str().unwrap()).unwrap()
 }
 
 /// Width, height and grey values of a PNG.
-fn pixels(png: &[u8]) -> (u32, u32, Vec<u8>) {
+pub fn pixels(png: &[u8]) -> (u32, u32, Vec<u8>) {
     let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
     let mut grey = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut grey).unwrap();
     (info.width, info.height, grey)
 }
 
-fn scan(grey: Vec<u8>, width: u32, height: u32) -> String {
+pub fn scan(grey: Vec<u8>, width: u32, height: u32) -> String {
     rxing::helpers::detect_in_luma(grey, width, height, Some(rxing::BarcodeFormat::QR_CODE))
         .unwrap()
         .getText()

@@ -1,4 +1,4 @@
-//! Schemathesis in a Python environment of its own, in cargo's target folder: made once for each list of versions.
+//! Python programs of others, each in an environment of its own in cargo's target folder: made once for each list of versions.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -15,13 +15,13 @@ use crate::programs;
 /// The oldest Python that the pinned versions run on.
 const OLDEST: (u32, u32) = (3, 11);
 
-/// The program `st`, installed if need be.
-pub(super) async fn schemathesis(report: impl Fn(&str) + Send + 'static) -> anyhow::Result<PathBuf> {
-    let requirements = programs::workspace().join("tests").join("schemathesis").join("requirements.txt");
+/// A program of the environment that `tests/{set}/requirements.txt` pins, installed if need be.
+pub(crate) async fn program(set: &str, name: &str, report: impl Fn(&str) + Send + 'static) -> anyhow::Result<PathBuf> {
+    let requirements = programs::workspace().join("tests").join(set).join("requirements.txt");
     let pinned = fs::read(&requirements).context("reading the pinned versions")?;
-    let name = format!("python-{}", &hex::encode(Sha256::digest(&pinned))[..12]);
-    let folder = programs::target().join("schemathesis").join(name);
-    let (program, complete) = (folder.join("bin").join("st"), folder.join("complete"));
+    let place = format!("python-{}", &hex::encode(Sha256::digest(&pinned))[..12]);
+    let folder = programs::target().join(set).join(place);
+    let (program, complete) = (folder.join("bin").join(name), folder.join("complete"));
     if complete.is_file() && program.is_file() {
         return Ok(program);
     }
@@ -37,10 +37,10 @@ pub(super) async fn schemathesis(report: impl Fn(&str) + Send + 'static) -> anyh
         let mut installing = command(&folder.join("bin").join("python"))?;
         installing.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--requirement"]);
         installing.arg(&requirements);
-        succeed(installing, &report).context("installing Schemathesis from PyPI")?;
+        succeed(installing, &report).context("installing from PyPI")?;
         fs::write(&complete, "").context("marking the environment as complete")
     });
-    installing.await.context("installing Schemathesis")??;
+    installing.await.context("installing")??;
     Ok(program)
 }
 
@@ -60,7 +60,7 @@ fn python() -> anyhow::Result<PathBuf> {
     let names = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
     names.map(PathBuf::from).into_iter().find(|name| is_new_enough(name)).with_context(|| {
         format!(
-            "Schemathesis needs Python {}.{} or newer, and none is in the path. Debian 12, Ubuntu 24.04 and newer: \
+            "this needs Python {}.{} or newer, and none is in the path. Debian 12, Ubuntu 24.04 and newer: \
              apt-get install python3 python3-venv; macOS: brew install python; elsewhere: PYTHON_BIN=/path/to/python3",
             OLDEST.0, OLDEST.1
         )

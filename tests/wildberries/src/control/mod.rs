@@ -1,7 +1,8 @@
 //! The control calls under `/_control`: everything a test can turn, over HTTP.
 
+mod calls;
+
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, anyhow, bail};
 use chrono::{DateTime, Duration, Utc};
@@ -11,63 +12,16 @@ use serde_json::{Value, json};
 
 use crate::acts::BuyerAct;
 use crate::ask::parse_query;
+use crate::card_errors::RefusedCard;
 use crate::fault::Fault;
 use crate::label::Key;
 use crate::limits::Limits;
 use crate::reply::Reply;
+use crate::rules::BoxRule;
 use crate::seller::{OrderSpec, Seller, Shop};
 use crate::token::{ALL_CATEGORIES, TokenKind, TokenSpec};
 use crate::world::{Incoming, World, lock};
-
-/// Call, body, meaning.
-const CALLS: &[(&str, &str, &str)] = &[
-    ("GET /_control", "", "this list"),
-    (
-        "POST /_control/sellers",
-        "{name?, cards?, warehouses?, marked?, large?}",
-        "open a seller's account; answers its number, sid, token and warehouses",
-    ),
-    ("GET /_control/sellers", "", "all sellers"),
-    (
-        "GET /_control/sellers/{seller}?limit=100",
-        "",
-        "state: orders (latest first), supplies, stickers; a seller is named by number or sid",
-    ),
-    (
-        "POST /_control/sellers/{seller}/tokens",
-        "{kind?: personal|service|base|test, categories?, expiresAt?, readOnly?}",
-        "mint a token",
-    ),
-    ("POST /_control/tokens/withdraw", "{token}", "withdraw a token"),
-    (
-        "POST /_control/sellers/{seller}/orders",
-        "{count?, chrtId?, warehouseId?, price?, createdAt?, inStock?, b2b?, crossBorder?, cargoType?, pickupPoint?, zero?, required?, optional?}",
-        "place orders",
-    ),
-    ("PUT /_control/sellers/{seller}/stream", "{perMinute}", "orders that keep coming; 0 stops them"),
-    (
-        "POST /_control/sellers/{seller}/orders/{order}/acts",
-        "{act: cancel|decline|wb_cancel|sort|arrive|receive|refuse|defect|postpone}",
-        "the buyer or Wildberries acts",
-    ),
-    ("POST /_control/sellers/{seller}/orders/{order}/labels", "{key, decision}", "verify or reject a label identifier"),
-    ("POST /_control/sellers/{seller}/supplies/{supply}/scan", "{orders?}", "Wildberries scans a supply"),
-    ("POST /_control/sellers/{seller}/supplies/{supply}/lose", "", "what was not scanned goes to reshipment"),
-    ("PATCH /_control/sellers/{seller}/cards/{nmId}", "{title?, trashed?}", "change a card or put it into the bin"),
-    ("PATCH /_control/sellers/{seller}/warehouses/{warehouse}", "{isProcessing}", "make a warehouse busy"),
-    ("PUT /_control/sellers/{seller}/stocks", "{warehouseId, chrtId, amount}", "set the stock Wildberries believes in"),
-    ("GET|PUT /_control/limits", "{limits: real|off|FACTOR}", "budgets"),
-    (
-        "GET|POST|DELETE /_control/faults",
-        "{kind, path?, method?, seller?, times?, …}",
-        "kinds: too_many{retry} status{status} plain_text{status} drop drop_after_commit timeout_after_commit slow{millis} truncate extra_fields unknown_enum shuffled duplicated missing{count}",
-    ),
-    ("GET|PUT /_control/clock", "{at?, advanceSeconds?, rate?}", "time"),
-    ("PUT /_control/rules", "{shippingRequired}", "rules that may be off"),
-    ("GET|DELETE /_control/exchanges?last=100", "", "what was asked and answered"),
-    ("GET /_control/statistics", "", "counts by path and status"),
-    ("POST /_control/reset", "", "forget all sellers, faults and exchanges"),
-];
+use calls::CALLS;
 
 pub(crate) fn answer(world: &Arc<World>, incoming: &Incoming) -> Reply {
     match act(world, incoming) {
@@ -116,6 +70,11 @@ fn act(world: &Arc<World>, incoming: &Incoming) -> Result<Value> {
             world.reset();
             Ok(json!({}))
         }
+        ("GET", ["faults", "ignored"]) => Ok(json!(lock(&world.faults).ignored())),
+        ("DELETE", ["faults", number]) => {
+            let number = number.parse().context("a fault is named by its number")?;
+            if lock(&world.faults).remove(number) { Ok(json!({})) } else { Err(anyhow!("no fault {number} is on")) }
+        }
         (_, [subject]) => turn(world, incoming, subject, number("last")),
         ("POST", ["tokens", "withdraw"]) => {
             #[derive(Deserialize)]
@@ -146,9 +105,12 @@ fn turn(world: &World, incoming: &Incoming, subject: &str, last: Option<usize>) 
             lock(&world.budgets).set(limits);
         }
         ("GET", "limits") => return Ok(json!({ "limits": format!("{:?}", lock(&world.budgets).limits()) })),
-        ("POST", "faults") => lock(&world.faults).add(body::<Fault>(incoming)?),
+        ("POST", "faults") => {
+            let planted = plant(world, body(incoming)?);
+            return Ok(json!({ "number": planted }));
+        }
         ("DELETE", "faults") => lock(&world.faults).clear(),
-        ("GET", "faults") => return Ok(json!(lock(&world.faults).waiting())),
+        ("GET", "faults") => return Ok(json!(lock(&world.faults).waiting(world.clock.now()))),
         ("PUT", "clock") => {
             #[derive(Deserialize)]
             #[serde(rename_all = "camelCase")]
@@ -173,11 +135,15 @@ fn turn(world: &World, incoming: &Incoming, subject: &str, last: Option<usize>) 
             #[derive(Deserialize)]
             #[serde(rename_all = "camelCase")]
             struct Body {
-                shipping_required: bool,
+                shipping_required: Option<bool>,
+                boxes: Option<BoxRule>,
             }
-            let rules: Body = body(incoming)?;
-            world.shipping_required.store(rules.shipping_required, Ordering::Relaxed);
+            let wanted: Body = body(incoming)?;
+            let mut rules = lock(&world.rules);
+            rules.shipping_required = wanted.shipping_required.unwrap_or(rules.shipping_required);
+            rules.boxes = wanted.boxes.unwrap_or(rules.boxes);
         }
+        ("GET", "rules") => return Ok(json!(*lock(&world.rules))),
         ("GET", "exchanges") => {
             return Ok(json!(
                 lock(&world.log).last(last.unwrap_or(100)).iter().map(|kept| &**kept).collect::<Vec<_>>()
@@ -188,6 +154,21 @@ fn turn(world: &World, incoming: &Incoming, subject: &str, last: Option<usize>) 
         _ => return Err(Unknown.into()),
     }
     Ok(json!({ "now": world.clock.now(), "rate": world.clock.rate() }))
+}
+
+/// A fault that may be told how long it lasts instead of when it ends.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Planting {
+    for_millis: Option<i64>,
+    #[serde(flatten)]
+    fault: Fault,
+}
+
+/// Puts a fault in the way and answers its number.
+pub(crate) fn plant(world: &World, Planting { for_millis, mut fault }: Planting) -> u64 {
+    fault.until = for_millis.map(|millis| world.clock.now() + Duration::milliseconds(millis)).or(fault.until);
+    lock(&world.faults).add(fault)
 }
 
 #[derive(Deserialize)]
@@ -249,6 +230,14 @@ fn of_seller(seller: &Seller, incoming: &Incoming, parts: &[&str]) -> Result<Val
             }
             return Ok(json!({ "orders": placed }));
         }
+        ("POST", ["card-errors"]) => {
+            #[derive(Deserialize)]
+            struct Body {
+                cards: Vec<RefusedCard>,
+            }
+            let Body { cards } = body(incoming)?;
+            return Ok(json!({ "batchUUID": seller.refuse_cards(cards) }));
+        }
         _ => {}
     }
     let wish: Wish = body(incoming)?;
@@ -269,6 +258,10 @@ fn of_seller(seller: &Seller, incoming: &Incoming, parts: &[&str]) -> Result<Val
         ("PATCH", ["warehouses", id]) => {
             let found = seller.set_processing(order(id)?, wish.is_processing);
             return if found { Ok(json!({})) } else { Err(anyhow!("no warehouse {id}")) };
+        }
+        ("POST", ["prices", id, "release"]) => {
+            let id = order(id)?;
+            return if seller.release_price(id) { Ok(json!({})) } else { Err(anyhow!("{id} is not in quarantine")) };
         }
         ("PUT", ["stocks"]) => seller.set_stock(wish.warehouse_id, wish.chrt_id, wish.amount),
         _ => return Err(Unknown.into()),
