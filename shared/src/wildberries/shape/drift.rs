@@ -40,6 +40,17 @@ impl DriftKind {
     pub const ALL: [Self; 5] =
         [Self::UnknownWord, Self::NewField, Self::MissingField, Self::ChangedType, Self::Unreadable];
 
+    /// As stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnknownWord => "unknown_word",
+            Self::NewField => "new_field",
+            Self::MissingField => "missing_field",
+            Self::ChangedType => "changed_type",
+            Self::Unreadable => "unreadable",
+        }
+    }
+
     /// What is different, for people.
     pub fn title(self) -> &'static str {
         match self {
