@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
+use serde_json::Value;
 use shared::access::Actor;
 use shared::drifts::quarantine::{self, ItemKind, Kept};
 use shared::drifts::{self, ReplayQuarantine, Waiting, WatchDrifts};
@@ -174,12 +175,16 @@ impl Again<'_> {
         unread.sort_by_key(|kept| kept.last_seen_at);
         let seller = self.ctx.seller(self.row, self.account_id).await?;
         for kept in unread.into_iter().take(CARDS_ASKED) {
-            let Some(number) = kept.item_id else { continue };
-            let card = match seller.card(NmId(number)).await {
-                Ok(card) => card,
+            let code = kept.raw.as_ref().and_then(|raw| raw.get("vendorCode")).and_then(Value::as_str);
+            let number = kept.item_id.map(NmId);
+            let Some(text) = number.map(|number| number.to_string()).or(code.map(str::to_owned)) else { continue };
+            let found = match seller.find_cards(&text).await {
+                Ok(found) => found,
                 Err(error) => return Err(self.ctx.judge(self.row, self.account_id, error).await),
             };
-            if let Some(facts) = card.as_ref().and_then(translate::card) {
+            let is_it = |card: &&Card| number.map_or(card.vendor_code.as_deref() == code, |number| card.nm_id == number);
+            let card = found.items.iter().find(is_it);
+            if let Some(facts) = card.and_then(translate::card) {
                 self.record(&[facts], &[kept.id]).await?;
             } else {
                 let mut tx = self.ctx.db.begin(&self.row.actor()?).await?;

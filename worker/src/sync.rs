@@ -126,20 +126,22 @@ impl<'a> Pull<'a> {
         tx.commit().await
     }
 
-    /// Keeps what could not be read of a list until it can be, and lets go of what was read after all.
+    /// Keeps what could not be read of a list until it can be, and lets go of what was read after all. `all`: it is everything
+    /// that the method has to say.
     async fn sort(
         &self,
         tx: &mut EnterpriseTx,
         (kind, method, path): (ItemKind, &'static str, &str),
         unreadable: &[Unreadable],
         read: &[i64],
+        all: bool,
     ) -> Result<()> {
         if let Some(first) = unreadable.first() {
             let entries = unreadable.len();
             tracing::warn!("{entries} entries of {method} cannot be read and are kept: {}", first.why);
             self.seller.noticed().unreadable(method, path, &first.why, entries);
         }
-        quarantine::came(tx, self.account_id, kind, read).await?;
+        quarantine::came(tx, self.account_id, kind, method, read, all && unreadable.is_empty()).await?;
         quarantine::keep(tx, &self.ctx.keyring, self.account_id, kind, method, unreadable).await
     }
 
@@ -169,7 +171,7 @@ impl Run for PullCatalogue {
             let seen = page.cards.items.len() + page.cards.unreadable.len();
             let mut tx = pull.tx().await?;
             let read: Vec<_> = facts.iter().map(|card| card.nm_id.0).collect();
-            pull.sort(&mut tx, (ItemKind::Card, CARDS, "cards[]"), &page.cards.unreadable, &read).await?;
+            pull.sort(&mut tx, (ItemKind::Card, CARDS, "cards[]"), &page.cards.unreadable, &read, false).await?;
             let recorded = products::record_cards(&mut tx, self.account_id, &facts).await?;
             orders::adopt(&mut tx).await?;
             cursor = page.cursor.or(cursor);
@@ -202,9 +204,9 @@ impl Run for PullWarehouses {
         let office_facts: Vec<_> = offices.items.iter().map(translate::office).collect();
         let mut tx = pull.tx().await?;
         let read: Vec<_> = facts.iter().map(|warehouse| warehouse.wb_warehouse_id.0).collect();
-        pull.sort(&mut tx, (ItemKind::Warehouse, WAREHOUSES, "[]"), &found.unreadable, &read).await?;
+        pull.sort(&mut tx, (ItemKind::Warehouse, WAREHOUSES, "[]"), &found.unreadable, &read, true).await?;
         let read: Vec<_> = office_facts.iter().map(|office| office.office_id.0).collect();
-        pull.sort(&mut tx, (ItemKind::Office, OFFICES, "[]"), &offices.unreadable, &read).await?;
+        pull.sort(&mut tx, (ItemKind::Office, OFFICES, "[]"), &offices.unreadable, &read, true).await?;
         // One that cannot be read is there all the same.
         let whole = found.unreadable.is_empty();
         warehouses::record_wildberries(&mut tx, self.account_id, &facts, &office_facts, whole).await?;
@@ -227,7 +229,7 @@ impl Run for PullNewOrders {
         let mut unreadable = new.unreadable.as_slice();
         let mut pages = facts.chunks(PAGE);
         while let Some(page) = pages.next().or((!unreadable.is_empty()).then_some(&[][..])) {
-            keep_orders(&mut pull, page, &(), (NEW_ORDERS, unreadable), None).await?;
+            keep_orders(&mut pull, page, &(), (NEW_ORDERS, unreadable, new.unreadable.is_empty()), None).await?;
             unreadable = &[];
         }
         pull.end(None).await
@@ -268,9 +270,10 @@ impl Run for PullOrderHistory {
                 })
                 .collect();
             // The list ends with 0, with no next, with the same next, or with an empty page: all four are seen.
+            let begins = cursor.next == 0;
             let ends = page.next.is_none_or(|next| next == 0 || next == cursor.next);
             cursor.next = page.next.unwrap_or(0);
-            keep_orders(&mut pull, &facts, &cursor, (ORDERS, &page.orders.unreadable), Some(&statuses)).await?;
+            keep_orders(&mut pull, &facts, &cursor, (ORDERS, &page.orders.unreadable, begins && ends), Some(&statuses)).await?;
             if ends {
                 break;
             }
@@ -287,23 +290,28 @@ async fn statuses_of(pull: &Pull<'_>, orders: &[Order]) -> Result<Readable<Order
     }
 }
 
-async fn sort_statuses(pull: &Pull<'_>, tx: &mut EnterpriseTx, statuses: &Readable<OrderStatuses>) -> Result<()> {
+async fn sort_statuses(
+    pull: &Pull<'_>,
+    tx: &mut EnterpriseTx,
+    statuses: &Readable<OrderStatuses>,
+    all: bool,
+) -> Result<()> {
     let read: Vec<_> = statuses.items.iter().map(|status| status.id.0).collect();
-    pull.sort(tx, (ItemKind::Status, ORDER_STATUSES, "orders[]"), &statuses.unreadable, &read).await
+    pull.sort(tx, (ItemKind::Status, ORDER_STATUSES, "orders[]"), &statuses.unreadable, &read, all).await
 }
 
 async fn keep_orders(
     pull: &mut Pull<'_>,
     facts: &[OrderFacts],
     cursor: &impl Serialize,
-    (method, unreadable): (&'static str, &[Unreadable]),
+    (method, unreadable, all): (&'static str, &[Unreadable], bool),
     statuses: Option<&Readable<OrderStatuses>>,
 ) -> Result<()> {
     let mut tx = pull.tx().await?;
     let read: Vec<_> = facts.iter().map(|order| order.wb_order_id.0).collect();
-    pull.sort(&mut tx, (ItemKind::Order, method, "orders[]"), unreadable, &read).await?;
+    pull.sort(&mut tx, (ItemKind::Order, method, "orders[]"), unreadable, &read, all).await?;
     if let Some(statuses) = statuses {
-        sort_statuses(pull, &mut tx, statuses).await?;
+        sort_statuses(pull, &mut tx, statuses, false).await?;
     }
     let imported = orders::import(&mut tx, pull.account_id, facts).await?;
     let counters = Counters {
@@ -330,7 +338,8 @@ impl Run for PullStatuses {
                 Err(error) => return Err(pull.judge(error).await),
             };
             let mut tx = pull.tx().await?;
-            sort_statuses(&pull, &mut tx, &statuses).await?;
+            let all = after.is_none() && numbers.len() < PAGE;
+            sort_statuses(&pull, &mut tx, &statuses, all).await?;
             let followed = sync::apply_statuses(&mut tx, self.account_id, &status_facts(&statuses.items)).await?;
             let counters = Counters {
                 seen: count(statuses.items.len()),

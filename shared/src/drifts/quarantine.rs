@@ -262,19 +262,30 @@ fn new(kind: ItemKind, entry: &Unreadable) -> New {
     New { key, item_id, digest, raw: SecretString::from(raw), why: entry.why.clone() }
 }
 
-/// These came and were read: if they had waited, they do no more.
-pub async fn came(tx: &mut EnterpriseTx, account_id: AccountId, kind: ItemKind, numbers: &[i64]) -> Result<()> {
+/// These came and were read: if they had waited, they do no more. If it was `all` that the method has to say, and all of it
+/// was read, nothing waits any more that has no number to be known by.
+pub async fn came(
+    tx: &mut EnterpriseTx,
+    account_id: AccountId,
+    kind: ItemKind,
+    method: &str,
+    numbers: &[i64],
+    all: bool,
+) -> Result<()> {
     if numbers.is_empty() {
         return Ok(());
     }
     let now = tx.now().await?;
     sqlx::query!(
         "UPDATE quarantine SET replayed_at = $4, raw_sealed = NULL, raw_key_id = NULL
-         WHERE account_id = $1 AND kind = $2 AND replayed_at IS NULL AND item_id = ANY($3)",
+         WHERE account_id = $1 AND kind = $2 AND replayed_at IS NULL
+           AND (item_id = ANY($3) OR ($5 AND item_id IS NULL AND method = $6))",
         account_id as _,
         kind as ItemKind,
         numbers,
         now,
+        all,
+        method,
     )
     .execute(tx.conn())
     .await?;

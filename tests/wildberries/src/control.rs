@@ -60,7 +60,7 @@ const CALLS: &[(&str, &str, &str)] = &[
     (
         "GET|POST|DELETE /_control/faults",
         "{kind, path?, method?, seller?, times?, …}",
-        "kinds: too_many{retry} status{status} plain_text{status} drop drop_after_commit timeout_after_commit slow{millis} truncate extra_fields unknown_enum shuffled duplicated missing{count}",
+        "kinds: too_many{retry} status{status} plain_text{status} drop drop_after_commit timeout_after_commit slow{millis} truncate extra_fields unknown_enum shuffled duplicated missing{count} mutated{at, change: gone | {renamed} | {became}}",
     ),
     ("GET|PUT /_control/clock", "{at?, advanceSeconds?, rate?}", "time"),
     ("PUT /_control/rules", "{shippingRequired}", "rules that may be off"),

@@ -38,7 +38,7 @@ pub use acts::BuyerAct;
 pub use catalogue::{Card, Dimensions, Photo, Size};
 pub use clock::Clock;
 pub use exchange::{Exchange, Statistics};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, Mutation};
 pub use label::{Key, Label};
 pub use limits::{Group, Limits};
 pub use order::{Order, SupplierStatus, WbStatus};

@@ -60,15 +60,14 @@ impl Seller {
         self.page_of_cards(Group::Cards, &["content", "v2", "get", "cards", "list"], "updatedAt", cursor, Card::lacks).await
     }
 
-    /// One card, if it is there: asked for by its number, whenever it last changed.
-    pub async fn card(&self, card: NmId) -> Result<Option<Card>, CallError> {
-        let filter = json!({ "withPhoto": -1, "textSearch": card.to_string() });
+    /// Cards that are found by a number or an article code, whenever they last changed; others may be among them.
+    pub async fn find_cards(&self, text: &str) -> Result<Readable<Card>, CallError> {
+        let filter = json!({ "withPhoto": -1, "textSearch": text });
         let settings = json!({ "sort": { "ascending": true }, "cursor": { "limit": CARDS_AT_ONCE }, "filter": filter });
         let request = Request::read(Group::Cards, Priority::Bulk, &["content", "v2", "get", "cards", "list"])
             .query("locale", &"ru")
             .asking(json!({ "settings": settings }));
-        let found = readable_if(self.ask(request).await?.get("cards"), Card::lacks)?;
-        Ok(found.items.into_iter().find(|found| found.nm_id == card))
+        readable_if(self.ask(request).await?.get("cards"), Card::lacks)
     }
 
     /// A hundred cards in the order in which they were thrown away: the list of cards does not tell that they are gone.
