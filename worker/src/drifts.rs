@@ -103,7 +103,8 @@ impl Again<'_> {
             if page.is_empty() {
                 break;
             }
-            let read: Vec<_> = page.iter().filter_map(|kept| Some((kept, Order::read(kept.raw.as_ref()?).ok()?))).collect();
+            let read: Vec<_> =
+                page.iter().filter_map(|kept| Some((kept, Order::read(kept.raw.as_ref()?).ok()?))).collect();
             let numbers: Vec<_> = read.iter().map(|(_, order)| order.id).collect();
             let mut done = Vec::new();
             if !numbers.is_empty() {
@@ -182,7 +183,8 @@ impl Again<'_> {
                 Ok(found) => found,
                 Err(error) => return Err(self.ctx.judge(self.row, self.account_id, error).await),
             };
-            let is_it = |card: &&Card| number.map_or(card.vendor_code.as_deref() == code, |number| card.nm_id == number);
+            let is_it =
+                |card: &&Card| number.map_or(card.vendor_code.as_deref() == code, |number| card.nm_id == number);
             let card = found.items.iter().find(is_it);
             if let Some(facts) = card.and_then(translate::card) {
                 self.record(&[facts], &[kept.id]).await?;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shared::db::EnterpriseTx;
 use shared::drifts::quarantine::{self, ItemKind};
-use shared::ids::{AccountId, SyncRunId, WbOrderId};
+use shared::ids::{AccountId, SyncRunId};
 use shared::jobs::JobRow;
 use shared::orders::{self, OrderFacts, StatusFacts};
 use shared::supplies;
@@ -273,7 +273,8 @@ impl Run for PullOrderHistory {
             let begins = cursor.next == 0;
             let ends = page.next.is_none_or(|next| next == 0 || next == cursor.next);
             cursor.next = page.next.unwrap_or(0);
-            keep_orders(&mut pull, &facts, &cursor, (ORDERS, &page.orders.unreadable, begins && ends), Some(&statuses)).await?;
+            keep_orders(&mut pull, &facts, &cursor, (ORDERS, &page.orders.unreadable, begins && ends), Some(&statuses))
+                .await?;
             if ends {
                 break;
             }

@@ -136,7 +136,11 @@ fn tokens(expiring: i64, refused: i64) -> Check {
 /// Over all enterprises: where they are is told to their owners, as alarms and by `GET /wildberries/drifts`.
 fn wildberries(drifts: i64, quarantined: i64) -> Check {
     let state = if drifts + quarantined > 0 { Word::Warn } else { Word::Ok };
-    check("wildberries", state, format!("{drifts} changes of its answers not acknowledged, {quarantined} entries not read"))
+    check(
+        "wildberries",
+        state,
+        format!("{drifts} changes of its answers not acknowledged, {quarantined} entries not read"),
+    )
 }
 
 /// Over all enterprises: which balances they are is told to their owners, as alarms and by `GET /inventory/consistency`.

@@ -159,7 +159,8 @@ pub async fn keep(
     if unreadable.is_empty() {
         return Ok(());
     }
-    let mut items: HashMap<_, _> = unreadable.iter().map(|entry| new(kind, entry)).map(|new| (new.key.clone(), new)).collect();
+    let mut items: HashMap<_, _> =
+        unreadable.iter().map(|entry| new(kind, entry)).map(|new| (new.key.clone(), new)).collect();
     let now = tx.now().await?;
     let (keys, digests): (Vec<_>, Vec<_>) = items.values().map(|new| (new.key.clone(), new.digest.clone())).unzip();
     // What comes with every look is not sealed with every look.

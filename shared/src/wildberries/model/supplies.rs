@@ -102,8 +102,7 @@ pub(in crate::wildberries) mod shapes {
         Object(&[&[sometimes("next", Whole), always("supplies", List(&SUPPLY))]]);
     pub(in crate::wildberries) const CREATED_SUPPLY: Kind = Object(&[&[always("id", Text)]]);
     pub(in crate::wildberries) const ORDER_IDS: Kind = Object(&[&[sometimes("orderIds", List(&Whole))]]);
-    pub(in crate::wildberries) const SUPPLY_CODE: Kind =
-        Object(&[&[always("barcode", Text), always("file", Text)]]);
+    pub(in crate::wildberries) const SUPPLY_CODE: Kind = Object(&[&[always("barcode", Text), always("file", Text)]]);
     pub(in crate::wildberries) const SHIPPING_RESULTS: Kind = Object(&[&[always("results", List(&Object(&[RESULT])))]]);
     const FIELDS: &[Field] = &[
         always("id", Text),
@@ -124,6 +123,5 @@ pub(in crate::wildberries) mod shapes {
         sometimes("waybillUuid", Text),
         sometimes("spotAvailable", Flag),
     ];
-    const RESULT: &[Field] =
-        &[always("supplyId", Text), sometimes("success", Flag), sometimes("error", Anything)];
+    const RESULT: &[Field] = &[always("supplyId", Text), sometimes("success", Flag), sometimes("error", Anything)];
 }

@@ -57,7 +57,8 @@ impl Seller {
 
     /// A hundred cards in the order in which they last changed, with or without pictures.
     pub async fn cards(&self, cursor: Option<&CardsCursor>) -> Result<CardsPage<Card>, CallError> {
-        self.page_of_cards(Group::Cards, &["content", "v2", "get", "cards", "list"], "updatedAt", cursor, Card::lacks).await
+        self.page_of_cards(Group::Cards, &["content", "v2", "get", "cards", "list"], "updatedAt", cursor, Card::lacks)
+            .await
     }
 
     /// Cards that are found by a number or an article code, whenever they last changed; others may be among them.

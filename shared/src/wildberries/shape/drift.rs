@@ -17,7 +17,9 @@ const LONGEST_PATH: usize = 300;
 const LONGEST_SAMPLE: usize = 500;
 
 /// How an answer differs from what is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, sqlx::Type)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, sqlx::Type,
+)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
@@ -114,14 +116,7 @@ impl Noticed {
         }
     }
 
-    fn note(
-        &self,
-        method: &'static str,
-        path: String,
-        kind: DriftKind,
-        word: String,
-        sample: impl FnOnce() -> String,
-    ) {
+    fn note(&self, method: &'static str, path: String, kind: DriftKind, word: String, sample: impl FnOnce() -> String) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (method, cut(path, LONGEST_PATH), kind, word);
         if let Some((_, count)) = kept.get_mut(&key) {

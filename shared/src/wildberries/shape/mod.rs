@@ -10,8 +10,8 @@ mod look;
 #[cfg(test)]
 mod tests;
 
-pub use drift::{Drift, DriftKind, Noticed};
 pub(super) use drift::explained;
+pub use drift::{Drift, DriftKind, Noticed};
 
 /// What a value is. `null` is none of anything, so it is allowed wherever a field may be missing.
 #[derive(Clone, Copy, Debug)]

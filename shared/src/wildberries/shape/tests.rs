@@ -77,10 +77,7 @@ fn every_kind_of_difference_names_its_path() {
         [("orders".to_owned(), DriftKind::ChangedType, "object".to_owned())]
     );
     assert_eq!(told(NEW, &json!([])), [(".".to_owned(), DriftKind::ChangedType, "array".to_owned())]);
-    assert_eq!(
-        told(methods::OFFICES, &json!([null])),
-        [("[]".to_owned(), DriftKind::ChangedType, "null".to_owned())]
-    );
+    assert_eq!(told(methods::OFFICES, &json!([null])), [("[]".to_owned(), DriftKind::ChangedType, "null".to_owned())]);
 }
 
 #[test]
@@ -100,9 +97,7 @@ fn nothing_of_theirs_but_names_and_types_is_kept() {
 
 #[test]
 fn why_an_entry_cannot_be_read_is_told_without_what_is_in_it() {
-    let why = |order: Value| {
-        explained(&Order::deserialize(&order).map(|_| ()).expect_err("it cannot be read"))
-    };
+    let why = |order: Value| explained(&Order::deserialize(&order).map(|_| ()).expect_err("it cannot be read"));
     assert_eq!(why(json!({ "id": "Пётр \"Ильич\"" })), "invalid type: string …, expected i64");
     assert_eq!(why(json!({ "id": 7.5 })), "invalid type: floating point …, expected i64");
     assert_eq!(why(json!({ "rid": "a" })), "missing field `id`");

@@ -45,7 +45,8 @@ impl<'a> Cabinet<'a> {
 
     fn spoil(&self, (method, path): (&str, &str), at: String, change: &Mutation) {
         let kind = FaultKind::Mutated { at, change: change.clone() };
-        let fault = Fault { method: Some(method.to_owned()), seller: Some(self.seller.sid()), ..Fault::once(path, kind) };
+        let fault =
+            Fault { method: Some(method.to_owned()), seller: Some(self.seller.sid()), ..Fault::once(path, kind) };
         self.app.simulator.fault(fault.times(u32::MAX));
     }
 
@@ -91,18 +92,10 @@ struct Asked {
     entries: &'static str,
 }
 
-const NEW: Asked = Asked {
-    kind: "new_orders",
-    call: ("GET", "/api/v3/orders/new"),
-    method: methods::NEW_ORDERS,
-    entries: "/orders",
-};
-const LISTED: Asked = Asked {
-    kind: "order_history",
-    call: ("GET", "/api/v3/orders"),
-    method: methods::ORDERS,
-    entries: "/orders",
-};
+const NEW: Asked =
+    Asked { kind: "new_orders", call: ("GET", "/api/v3/orders/new"), method: methods::NEW_ORDERS, entries: "/orders" };
+const LISTED: Asked =
+    Asked { kind: "order_history", call: ("GET", "/api/v3/orders"), method: methods::ORDERS, entries: "/orders" };
 const STATUSES: Asked = Asked {
     kind: "order_statuses",
     call: ("POST", "/api/v3/orders/status"),
@@ -213,7 +206,11 @@ async fn orders(cabinet: &Cabinet<'_>, case: &Case) -> Result<()> {
     let numbers = cabinet.seller.place_orders(3);
     let place = if case.0.kind == "new_orders" { 0 } else { cabinet.seller.order_count() - 3 };
     met(cabinet, case, place).await?;
-    assert_eq!([cabinet.is_here(numbers[1]).await?, cabinet.is_here(numbers[2]).await?], [true, true], "the others came");
+    assert_eq!(
+        [cabinet.is_here(numbers[1]).await?, cabinet.is_here(numbers[2]).await?],
+        [true, true],
+        "the others came"
+    );
     assert_eq!(cabinet.is_here(numbers[0]).await?, case.5);
     cabinet.replay().await?;
     assert!(cabinet.is_here(numbers[0]).await?, "it came after all");
