@@ -14,6 +14,7 @@ mod clearable;
 pub mod counts;
 pub mod docs;
 pub mod document;
+pub mod drifts;
 pub mod edge;
 pub mod enterprises;
 pub mod exports;
@@ -75,7 +76,7 @@ type Nouns = (
     auth::Apis,
     (enterprises::Api, api_keys::Api),
     (users::Api, roles::Api),
-    (wildberries::Api, publishing::Api),
+    (wildberries::Api, publishing::Api, drifts::Api),
     sync::Api,
     warehouses::Apis,
     products::Apis,
@@ -102,7 +103,7 @@ const NOUNS: Nouns = (
     auth::APIS,
     (enterprises::Api, api_keys::Api),
     (users::Api, roles::Api),
-    (wildberries::Api, publishing::Api),
+    (wildberries::Api, publishing::Api, drifts::Api),
     sync::Api,
     warehouses::APIS,
     products::APIS,

@@ -137,6 +137,11 @@ table! {
     "list_publication_lines": one(&[ReadWildberries]);
     "approve_publication": one(&[ManageWildberries]);
     "reject_publication": one(&[ManageWildberries]);
+    "list_drifts": one(&[ReadWildberries]);
+    "acknowledge_drift": one(&[ManageWildberries]);
+    "list_quarantine": one(&[ReadWildberries]);
+    "replay_quarantine": one(&[ManageWildberries]);
+    "list_method_endings": one(&[ReadWildberries]);
     "list_sync_runs": one(&[ReadWildberries]);
     "list_sync_run_items": one(&[ReadWildberries]);
     "start_sync": one(&[ManageWildberries]);
@@ -322,6 +327,9 @@ table! {
     "export_print_jobs": one(&[ReadPrinting]);
     "export_print_items": one(&[ReadPrinting]);
     "export_printers": one(&[ReadPrinting]);
+    "export_drifts": one(&[ReadWildberries]);
+    "export_quarantine": one(&[ReadWildberries]);
+    "export_method_endings": one(&[ReadWildberries]);
     "export_accounts": one(&[ReadWildberries]);
     "export_wildberries_warehouses": one(&[ReadWildberries]);
     "list_audit_entries": one(&[ReadAudit]);

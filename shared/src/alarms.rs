@@ -18,6 +18,8 @@ use crate::{Error, Result};
 #[cfg_attr(feature = "openapi", oai(rename_all = "snake_case"))]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum AlarmKind {
+    /// Wildberries is about to switch off a method that is called, or has: raised 60 and 14 days before, and on the day.
+    MethodEnding,
     /// Another enterprise of this installation follows the same seller.
     SellerShared,
     /// A balance is not what its entries and reservations say.
@@ -28,32 +30,45 @@ pub enum AlarmKind {
     TokenExpiring,
     /// Wildberries does not accept the token any more.
     TokenRefused,
+    /// Wildberries' answers have something that is not known: raised once per difference.
+    WildberriesDrift,
 }
 
 impl AlarmKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::SellerShared, Self::StockDifference, Self::TokenExpired, Self::TokenExpiring, Self::TokenRefused];
+    pub const ALL: [Self; 7] = [
+        Self::MethodEnding,
+        Self::SellerShared,
+        Self::StockDifference,
+        Self::TokenExpired,
+        Self::TokenExpiring,
+        Self::TokenRefused,
+        Self::WildberriesDrift,
+    ];
 
     /// One English sentence without the facts of the case.
     pub fn title(self) -> &'static str {
         match self {
+            Self::MethodEnding => "Wildberries switches off a method that is called here",
             Self::SellerShared => "The same seller is connected elsewhere in this installation, too",
             Self::StockDifference => "A stock balance is not what its entries and reservations say",
             Self::TokenExpired => "A Wildberries token has expired",
             Self::TokenExpiring => "A Wildberries token expires soon",
             Self::TokenRefused => "Wildberries does not accept a token any more",
+            Self::WildberriesDrift => "Wildberries' answers have something that is not known",
         }
     }
 
     /// The same in Russian.
     pub fn title_ru(self) -> &'static str {
         match self {
+            Self::MethodEnding => "Wildberries отключает метод, которым пользуется система",
             Self::SellerShared => "Этот же продавец подключён в системе ещё раз",
             Self::StockDifference => "Остаток не сходится с проводками и резервами",
             Self::TokenExpired => "Срок действия токена Wildberries истёк",
             Self::TokenExpiring => "Срок действия токена Wildberries скоро истечёт",
             Self::TokenRefused => "Wildberries больше не принимает токен",
+            Self::WildberriesDrift => "В ответах Wildberries появилось незнакомое",
         }
     }
 }
@@ -197,6 +212,26 @@ pub(crate) async fn end(tx: &mut EnterpriseTx, kind: AlarmKind) -> Result<()> {
     sqlx::query!("UPDATE alarms SET ended_at = $2 WHERE kind = $1 AND ended_at IS NULL", kind as AlarmKind, now,)
         .execute(tx.conn())
         .await?;
+    Ok(())
+}
+
+/// The cause of the alarm of this occasion is gone.
+pub(crate) async fn end_of(
+    tx: &mut EnterpriseTx,
+    kind: AlarmKind,
+    account_id: AccountId,
+    occasion: &str,
+) -> Result<()> {
+    let now = tx.now().await?;
+    sqlx::query!(
+        "UPDATE alarms SET ended_at = $4 WHERE kind = $1 AND account_id = $2 AND occasion = $3 AND ended_at IS NULL",
+        kind as AlarmKind,
+        account_id as _,
+        occasion,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 

@@ -7,6 +7,10 @@ use crate::db::PlatformTx;
 
 /// How many tokens expire within 7 days or have expired, as of the last hour.
 pub const EXPIRING_TOKENS: &str = "expiring_tokens";
+/// How many differences in Wildberries' answers nobody has acknowledged, as of the last hour.
+pub const OPEN_DRIFTS: &str = "open_drifts";
+/// How many entries of Wildberries' answers wait to be read, as of the last hour.
+pub const QUARANTINED: &str = "quarantined";
 /// How many tokens Wildberries refused that were not replaced, as of the last hour.
 pub const REFUSED_TOKENS: &str = "refused_tokens";
 /// How many balances are not what their entries and reservations say, as of the last check.

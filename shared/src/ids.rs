@@ -45,6 +45,8 @@ ids! {
     CountLineId,
     /// What somebody counted.
     CountTallyId,
+    /// Something in Wildberries' answers that is not as it was.
+    DriftId,
     /// A line of a history.
     HistoryId,
     /// Goods that nobody may have for now.
@@ -81,6 +83,8 @@ ids! {
     ProductImportId,
     /// A rise of published stock that was too large for one person.
     PublicationId,
+    /// An entry of an answer that could not be read.
+    QuarantineId,
     /// What was counted of goods that came.
     ReceiptCountId,
     /// What is expected, counted and explained before a goods receipt is posted.

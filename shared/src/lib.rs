@@ -5,7 +5,7 @@
 //! `tests/it/tests/it/orders.rs` proves it, `migrations/*_orders_*.sql` holds its tables.
 //!
 //! Foundations know nothing of the nouns; `wildberries` knows ids, errors and `throttle` only; nouns use foundations and
-//! the nouns below them: `sync`, `counts` → `supplies`, `orders`, `printing`, `requests` → `publishing`, `inventory` → `products`, `warehouses` →
+//! the nouns below them: `sync`, `counts`, `drifts` → `supplies`, `orders`, `printing`, `requests` → `publishing`, `inventory` → `products`, `warehouses` →
 //! `api_keys` → `users`, `enterprises`. A noun writes its own tables and may read others. A contract test compares this list with
 //! the directory.
 
@@ -36,6 +36,7 @@ pub mod accounts;
 pub mod alarms;
 pub mod api_keys;
 pub mod counts;
+pub mod drifts;
 pub mod enterprises;
 pub mod inventory;
 pub mod orders;

@@ -1,5 +1,6 @@
 //! What a job may use.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use shared::accounts::{self, Failed};
@@ -7,8 +8,9 @@ use shared::db::Db;
 use shared::ids::AccountId;
 use shared::jobs::{JobRow, lease};
 use shared::seal::Keyring;
-use shared::wildberries::{CallError, Client, Seller};
-use shared::{Error, Result};
+use shared::telemetry::chain;
+use shared::wildberries::{CallError, Client, Noticed, Seller};
+use shared::{Error, Result, drifts};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -36,6 +38,8 @@ pub struct Ctx {
     pub printer_retry: Duration,
     /// Cancelled when the process gives running jobs up: what is not finished then runs again elsewhere.
     pub stop: CancellationToken,
+    /// What the sellers of this job noticed in their answers.
+    noticed: Arc<Mutex<Vec<(AccountId, Noticed)>>>,
 }
 
 impl Ctx {
@@ -51,14 +55,41 @@ impl Ctx {
             public_url: None,
             printer_retry: Duration::from_secs(5),
             stop: CancellationToken::new(),
+            noticed: Arc::default(),
         }
+    }
+
+    /// The same for one job alone: what it notices is kept in its name.
+    pub(crate) fn of_one_job(self) -> Self {
+        Self { noticed: Arc::default(), ..self }
     }
 
     /// The seller to ask, or the refusal that says why nobody is asked.
     pub async fn seller(&self, row: &JobRow, account_id: AccountId) -> Result<Seller> {
         let mut tx = self.db.begin(&row.actor()?).await?;
         let token = accounts::seller_token(&mut tx, &self.keyring, account_id).await?;
-        Ok(self.wildberries.seller(token))
+        let seller = self.wildberries.seller(token);
+        self.noticed.lock().unwrap_or_else(PoisonError::into_inner).push((account_id, seller.noticed()));
+        Ok(seller)
+    }
+
+    /// Keeps what the job noticed in Wildberries' answers. Whether that works decides nothing about the job.
+    pub(crate) async fn keep_noticed(&self, row: &JobRow) {
+        let noticed = std::mem::take(&mut *self.noticed.lock().unwrap_or_else(PoisonError::into_inner));
+        for (account_id, noticed) in noticed {
+            let noticed = noticed.take();
+            if noticed.is_empty() {
+                continue;
+            }
+            let kept = async {
+                let mut tx = self.db.begin(&row.actor()?).await?;
+                drifts::note(&mut tx, account_id, &noticed).await?;
+                tx.commit().await
+            };
+            if let Err(error) = kept.await {
+                tracing::warn!("What differs in Wildberries' answers could not be kept: {}", chain(&error));
+            }
+        }
     }
 
     /// What a failed call means for the job. It is noted at its account; a token that Wildberries does not accept blocks

@@ -7,6 +7,7 @@ mod accounts;
 mod audit;
 mod counts;
 pub mod ctx;
+mod drifts;
 pub mod health;
 pub mod idempotency;
 pub mod inventory;
@@ -31,6 +32,7 @@ pub mod users;
 use shared::accounts::{TellOfSharedSeller, WatchTokens};
 use shared::audit::{MakePartitions, SealEntries};
 use shared::counts::{PostCount, ServeThawed};
+use shared::drifts::{ReplayQuarantine, WatchDrifts};
 use shared::inventory::ProveStock;
 use shared::orders::ReserveBundles;
 use shared::printing::RunLane;
@@ -73,6 +75,9 @@ pub fn registry() -> Registry {
         .job::<PullStatuses>()
         .job::<PushStocks>()
         .job::<ReadStocks>()
+        // What was not understood of it.
+        .job::<WatchDrifts>()
+        .job::<ReplayQuarantine>()
         // Orders of bundles.
         .job::<ReserveBundles>()
         // What Wildberries is told.

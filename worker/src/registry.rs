@@ -54,7 +54,13 @@ impl Registry {
 }
 
 fn run<J: Run>(ctx: Ctx, row: JobRow) -> BoxFuture<'static, Result<()>> {
-    async move { row.payload::<J>()?.run(&ctx, &row).await }.boxed()
+    async move {
+        let ctx = ctx.of_one_job();
+        let ended = row.payload::<J>()?.run(&ctx, &row).await;
+        ctx.keep_noticed(&row).await;
+        ended
+    }
+    .boxed()
 }
 
 fn unique_key<J: Run>(payload: &Value) -> Result<Option<String>> {

@@ -6,14 +6,16 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shared::db::EnterpriseTx;
-use shared::ids::{AccountId, SyncRunId, WbOrderId};
+use shared::drifts::quarantine::{self, ItemKind};
+use shared::ids::{AccountId, SyncRunId};
 use shared::jobs::JobRow;
 use shared::orders::{self, OrderFacts, StatusFacts};
 use shared::supplies;
 use shared::sync::{
     self, Counters, PullCatalogue, PullNewOrders, PullOrderHistory, PullStatuses, PullWarehouses, RunItem, SyncKind,
 };
-use shared::wildberries::{CallError, CardsCursor, Order, OrderStatuses, Seller, Unreadable};
+use shared::wildberries::methods::{CARDS, NEW_ORDERS, OFFICES, ORDER_STATUSES, ORDERS, WAREHOUSES};
+use shared::wildberries::{CallError, CardsCursor, Order, OrderStatuses, Readable, Seller, Unreadable};
 use shared::{Error, Result, accounts, products, warehouses};
 use tokio::time::Instant;
 
@@ -163,6 +165,25 @@ impl<'a> Pull<'a> {
         if self.said.is_empty() { Ok(()) } else { sync::note_items(tx, run, &self.said).await }
     }
 
+    /// Keeps what could not be read of a list until it can be, and lets go of what was read after all. `all`: it is everything
+    /// that the method has to say.
+    async fn sort(
+        &self,
+        tx: &mut EnterpriseTx,
+        (kind, method, path): (ItemKind, &'static str, &str),
+        unreadable: &[Unreadable],
+        read: &[i64],
+        all: bool,
+    ) -> Result<()> {
+        if let Some(first) = unreadable.first() {
+            let entries = unreadable.len();
+            tracing::warn!("{entries} entries of {method} cannot be read and are kept: {}", first.why);
+            self.seller.noticed().unreadable(method, path, &first.why, entries);
+        }
+        quarantine::came(tx, self.account_id, kind, method, read, all && unreadable.is_empty()).await?;
+        quarantine::keep(tx, &self.ctx.keyring, self.account_id, kind, method, unreadable).await
+    }
+
     fn check_turn(&self) -> Result<()> {
         if self.run.is_some() && (Instant::now() > self.until || self.ctx.stop.is_cancelled()) {
             return Err(Error::Unavailable {
@@ -185,10 +206,11 @@ impl Run for PullCatalogue {
                 Ok(page) => page,
                 Err(error) => return Err(pull.judge(error).await),
             };
-            note_unreadable("card", &page.cards.unreadable);
             let facts: Vec<_> = page.cards.items.iter().filter_map(translate::card).collect();
             let seen = page.cards.items.len() + page.cards.unreadable.len();
             let mut tx = pull.tx().await?;
+            let read: Vec<_> = facts.iter().map(|card| card.nm_id.0).collect();
+            pull.sort(&mut tx, (ItemKind::Card, CARDS, "cards[]"), &page.cards.unreadable, &read, false).await?;
             let recorded = products::record_cards(&mut tx, self.account_id, &facts).await?;
             orders::adopt(&mut tx).await?;
             cursor = page.cursor.or(cursor);
@@ -217,12 +239,16 @@ impl Run for PullWarehouses {
             Ok(there) => there,
             Err(error) => return Err(pull.judge(error).await),
         };
-        note_unreadable("warehouse", &found.unreadable);
-        note_unreadable("office", &offices.unreadable);
         let facts: Vec<_> = found.items.iter().map(translate::warehouse).collect();
         let office_facts: Vec<_> = offices.items.iter().map(translate::office).collect();
         let mut tx = pull.tx().await?;
-        warehouses::record_wildberries(&mut tx, self.account_id, &facts, &office_facts).await?;
+        let read: Vec<_> = facts.iter().map(|warehouse| warehouse.wb_warehouse_id.0).collect();
+        pull.sort(&mut tx, (ItemKind::Warehouse, WAREHOUSES, "[]"), &found.unreadable, &read, true).await?;
+        let read: Vec<_> = office_facts.iter().map(|office| office.office_id.0).collect();
+        pull.sort(&mut tx, (ItemKind::Office, OFFICES, "[]"), &offices.unreadable, &read, true).await?;
+        // One that cannot be read is there all the same.
+        let whole = found.unreadable.is_empty();
+        warehouses::record_wildberries(&mut tx, self.account_id, &facts, &office_facts, whole).await?;
         let counters =
             Counters { seen: count(facts.len()), failed: count(found.unreadable.len()), ..Counters::default() };
         pull.page(&mut tx, &(), counters).await?;
@@ -238,11 +264,12 @@ impl Run for PullNewOrders {
             Ok(new) => new,
             Err(error) => return Err(pull.judge(error).await),
         };
-        note_unreadable("order", &new.unreadable);
         let facts: Vec<_> = new.items.iter().filter_map(|order| translate::order(order, "new", "waiting")).collect();
-        let unreadable = new.unreadable.len() + new.items.len() - facts.len();
-        for (index, page) in facts.chunks(PAGE).enumerate() {
-            keep_orders(&mut pull, page, &(), if index == 0 { unreadable } else { 0 }).await?;
+        let mut unreadable = new.unreadable.as_slice();
+        let mut pages = facts.chunks(PAGE);
+        while let Some(page) = pages.next().or((!unreadable.is_empty()).then_some(&[][..])) {
+            keep_orders(&mut pull, page, &(), (NEW_ORDERS, unreadable, new.unreadable.is_empty()), None).await?;
+            unreadable = &[];
         }
         pull.end(None).await
     }
@@ -269,22 +296,24 @@ impl Run for PullOrderHistory {
                 Ok(page) => page,
                 Err(error) => return Err(pull.judge(error).await),
             };
-            note_unreadable("order", &page.orders.unreadable);
             let statuses = statuses_of(&pull, &page.orders.items).await?;
+            let by_order: HashMap<_, _> = statuses.items.iter().map(|status| (status.id, status)).collect();
             // An order that Wildberries gives no status for is left to the next pull.
             let facts: Vec<_> = page
                 .orders
                 .items
                 .iter()
                 .filter_map(|order| {
-                    let status = statuses.get(&order.id)?;
+                    let status = by_order.get(&order.id)?;
                     translate::order(order, status.supplier_status.as_str(), status.wb_status.as_str())
                 })
                 .collect();
             // The list ends with 0, with no next, with the same next, or with an empty page: all four are seen.
-            let ends = page.orders.items.is_empty() || page.next.is_none_or(|next| next == 0 || next == cursor.next);
+            let begins = cursor.next == 0;
+            let ends = page.next.is_none_or(|next| next == 0 || next == cursor.next);
             cursor.next = page.next.unwrap_or(0);
-            keep_orders(&mut pull, &facts, &cursor, page.orders.unreadable.len()).await?;
+            keep_orders(&mut pull, &facts, &cursor, (ORDERS, &page.orders.unreadable, begins && ends), Some(&statuses))
+                .await?;
             if ends {
                 break;
             }
@@ -293,30 +322,43 @@ impl Run for PullOrderHistory {
     }
 }
 
-async fn statuses_of(pull: &Pull<'_>, orders: &[Order]) -> Result<HashMap<WbOrderId, OrderStatuses>> {
-    if orders.is_empty() {
-        return Ok(HashMap::new());
-    }
+async fn statuses_of(pull: &Pull<'_>, orders: &[Order]) -> Result<Readable<OrderStatuses>> {
     let numbers: Vec<_> = orders.iter().map(|order| order.id).collect();
     match pull.seller.order_statuses(&numbers).await {
-        Ok(statuses) => Ok(statuses.items.into_iter().map(|status| (status.id, status)).collect()),
+        Ok(statuses) => Ok(statuses),
         Err(error) => Err(pull.judge(error).await),
     }
+}
+
+async fn sort_statuses(
+    pull: &Pull<'_>,
+    tx: &mut EnterpriseTx,
+    statuses: &Readable<OrderStatuses>,
+    all: bool,
+) -> Result<()> {
+    let read: Vec<_> = statuses.items.iter().map(|status| status.id.0).collect();
+    pull.sort(tx, (ItemKind::Status, ORDER_STATUSES, "orders[]"), &statuses.unreadable, &read, all).await
 }
 
 async fn keep_orders(
     pull: &mut Pull<'_>,
     facts: &[OrderFacts],
     cursor: &impl Serialize,
-    unreadable: usize,
+    (method, unreadable, all): (&'static str, &[Unreadable], bool),
+    statuses: Option<&Readable<OrderStatuses>>,
 ) -> Result<()> {
     let mut tx = pull.tx().await?;
+    let read: Vec<_> = facts.iter().map(|order| order.wb_order_id.0).collect();
+    pull.sort(&mut tx, (ItemKind::Order, method, "orders[]"), unreadable, &read, all).await?;
+    if let Some(statuses) = statuses {
+        sort_statuses(pull, &mut tx, statuses, false).await?;
+    }
     let imported = orders::import(&mut tx, pull.account_id, facts).await?;
     let counters = Counters {
-        seen: count(facts.len() + unreadable),
+        seen: count(facts.len() + unreadable.len()),
         added: imported.added,
         changed: 0,
-        failed: count(unreadable),
+        failed: count(unreadable.len()),
     };
     pull.page(&mut tx, cursor, counters).await?;
     tx.commit().await
@@ -335,8 +377,9 @@ impl Run for PullStatuses {
                 Ok(statuses) => statuses,
                 Err(error) => return Err(pull.judge(error).await),
             };
-            note_unreadable("status", &statuses.unreadable);
             let mut tx = pull.tx().await?;
+            let all = after.is_none() && numbers.len() < PAGE;
+            sort_statuses(&pull, &mut tx, &statuses, all).await?;
             let followed = sync::apply_statuses(&mut tx, self.account_id, &status_facts(&statuses.items)).await?;
             let counters = Counters {
                 seen: count(statuses.items.len()),
@@ -389,12 +432,6 @@ pub(crate) fn status_facts(statuses: &[OrderStatuses]) -> Vec<StatusFacts> {
 
 fn moment(seconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds, 0)
-}
-
-fn note_unreadable(what: &str, entries: &[Unreadable]) {
-    for entry in entries {
-        tracing::warn!("Wildberries' {what} cannot be read: {}", entry.why);
-    }
 }
 
 pub(crate) fn count(rows: usize) -> i64 {

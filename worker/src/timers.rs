@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use shared::accounts::WatchTokens;
 use shared::audit::{MakePartitions, SealEntries};
 use shared::db::Db;
+use shared::drifts::WatchDrifts;
 use shared::inventory::ProveStock;
 use shared::jobs::{Job, JobRow, Queue, lease};
 use shared::telemetry::chain;
@@ -27,6 +28,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 const NOT_OURS: Duration = Duration::from_millis(250);
 const PRUNE_EVERY: Duration = Duration::from_hours(1);
 const WATCH_TOKENS_EVERY: Duration = Duration::from_hours(1);
+const WATCH_DRIFTS_EVERY: Duration = Duration::from_hours(1);
 const PRUNE_AT_ONCE: i64 = 1000;
 /// An audit entry is under its seal within ten seconds.
 const SEAL_EVERY: Duration = Duration::from_secs(5);
@@ -80,6 +82,9 @@ pub async fn set_own(db: &Db) -> Result<()> {
     schedules::set_platform(&mut tx, &SealEntries {}, SEAL_EVERY).await?;
     schedules::set_platform(&mut tx, &MakePartitions {}, PRUNE_EVERY).await?;
     schedules::set_platform(&mut tx, &ProveStock {}, PROVE_EVERY).await?;
+    schedules::set_platform(&mut tx, &WatchDrifts {}, WATCH_DRIFTS_EVERY).await?;
+    // A new program may read what the old one could not.
+    tx.enqueue(&WatchDrifts {}).await?;
     tx.commit().await
 }
 

@@ -85,7 +85,7 @@ pub async fn resources(db: &Db) -> Vec<Check> {
     checks
 }
 
-async fn ask_database(db: &Db) -> Result<[Check; 5]> {
+async fn ask_database(db: &Db) -> Result<[Check; 6]> {
     let mut tx: PlatformTx = db.platform().await?;
     let before = Utc::now();
     let theirs = health::database_time(&mut tx).await?;
@@ -96,6 +96,8 @@ async fn ask_database(db: &Db) -> Result<[Check; 5]> {
     let refused = health::measured(&mut tx, health::REFUSED_TOKENS).await?;
     let differences = health::measured(&mut tx, health::STOCK_DIFFERENCES).await?;
     let proved_at = health::measured(&mut tx, health::STOCK_PROVED_AT).await?;
+    let drifts = health::measured(&mut tx, health::OPEN_DRIFTS).await?;
+    let quarantined = health::measured(&mut tx, health::QUARANTINED).await?;
     // Before the first proof has ended everything waits for it since there is something.
     let proved_at = match proved_at {
         0 => enterprises::oldest_founded_at(&mut tx).await?.map_or(theirs.timestamp(), |at| at.timestamp()),
@@ -107,6 +109,7 @@ async fn ask_database(db: &Db) -> Result<[Check; 5]> {
         queues(&ages, theirs),
         tokens(expiring, refused),
         stock(differences, proved_at, theirs),
+        wildberries(drifts, quarantined),
         check("workers", if workers > 0 { Word::Ok } else { Word::Crit }, format!("{workers} seen")),
     ])
 }
@@ -128,6 +131,16 @@ fn queues(ages: &[QueueAge], now: DateTime<Utc>) -> Check {
 fn tokens(expiring: i64, refused: i64) -> Check {
     let state = if expiring + refused > 0 { Word::Warn } else { Word::Ok };
     check("tokens", state, format!("{expiring} expire within 7 days, {refused} refused"))
+}
+
+/// Over all enterprises: where they are is told to their owners, as alarms and by `GET /wildberries/drifts`.
+fn wildberries(drifts: i64, quarantined: i64) -> Check {
+    let state = if drifts + quarantined > 0 { Word::Warn } else { Word::Ok };
+    check(
+        "wildberries",
+        state,
+        format!("{drifts} changes of its answers not acknowledged, {quarantined} entries not read"),
+    )
 }
 
 /// Over all enterprises: which balances they are is told to their owners, as alarms and by `GET /inventory/consistency`.

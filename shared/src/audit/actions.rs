@@ -63,6 +63,7 @@ actions! {
     CountReviewed = "count.reviewed", "A stock count was sent to review", "Инвентаризация передана на проверку";
     CountStarted = "count.started", "A stock count was started", "Инвентаризация начата";
     CountTallied = "count.tallied", "Somebody counted", "Внесены результаты пересчёта";
+    DriftAcknowledged = "drift.acknowledged", "Somebody has seen a change in Wildberries' answers", "Изменение в ответах Wildberries принято к сведению";
     EnterpriseChanged = "enterprise.changed", "An enterprise was changed", "Изменены данные предприятия";
     EnterpriseCreated = "enterprise.created", "An enterprise was founded", "Создано предприятие";
     EnterpriseStatusSet = "enterprise.status_set", "An enterprise was suspended or activated", "Предприятие приостановлено или возобновлено";
@@ -92,6 +93,7 @@ actions! {
     PublishingRuleSet = "publishing.rule_set", "Safety and quota of a Wildberries warehouse were set", "Заданы страховой запас и квота склада Wildberries";
     PublishingStated = "publishing.stated", "It was stated what is to be published", "Определены остатки для публикации";
     PublishingThawed = "publishing.thawed", "Publishing goes on", "Публикация возобновлена";
+    QuarantineReplayed = "quarantine.replayed", "Somebody had the quarantine of Wildberries' answers read again", "Запущено повторное чтение карантина ответов Wildberries";
     ReceiptSheetCancelled = "receipt_sheet.cancelled", "A receipt sheet was cancelled", "Приёмочный лист отменён";
     ReceiptSheetCounted = "receipt_sheet.counted", "Goods that came were counted", "Посчитан поступивший товар";
     ReceiptSheetOpened = "receipt_sheet.opened", "A receipt sheet was opened", "Открыт приёмочный лист";

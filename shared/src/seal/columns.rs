@@ -16,6 +16,7 @@ pub struct SealedColumn {
 /// Everything that is sealed.
 pub const COLUMNS: &[SealedColumn] = &[
     SealedColumn::of_enterprise("wildberries_accounts", "token_sealed", "token_key_id"),
+    SealedColumn::of_enterprise("quarantine", "raw_sealed", "raw_key_id"),
     SealedColumn::of_platform("second_factors", "secret_sealed", "secret_key_id"),
 ];
 

@@ -182,12 +182,14 @@ async fn set(
     Ok(Relinked { theirs, before })
 }
 
-/// Keeps what Wildberries says of its warehouses and offices; links stay.
+/// Keeps what Wildberries says of its warehouses and offices; links stay. If it is the `whole` list, warehouses that it does
+/// not name are gone.
 pub async fn record_wildberries(
     tx: &mut EnterpriseTx,
     account_id: AccountId,
     warehouses: &[WildberriesWarehouseFacts],
     offices: &[OfficeFacts],
+    whole: bool,
 ) -> Result<()> {
     let (enterprise_id, now) = (tx.enterprise_id(), tx.now().await?);
     for facts in warehouses {
@@ -210,10 +212,11 @@ pub async fn record_wildberries(
     }
     let there: Vec<_> = warehouses.iter().map(|facts| facts.wb_warehouse_id.0).collect();
     sqlx::query!(
-        "UPDATE wildberries_warehouses SET gone_at = $3 WHERE account_id = $1 AND gone_at IS NULL AND NOT wb_warehouse_id = ANY($2)",
+        "UPDATE wildberries_warehouses SET gone_at = $3 WHERE $4 AND account_id = $1 AND gone_at IS NULL AND NOT wb_warehouse_id = ANY($2)",
         account_id as _,
         &there,
         now,
+        whole,
     )
     .execute(tx.conn())
     .await?;

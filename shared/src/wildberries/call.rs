@@ -13,7 +13,7 @@ use super::breaker::{Breakers, Health};
 use super::budget::{Budget, Cost, Priority};
 use super::error::{CallError, Envelope};
 use super::limits::{Group, Host};
-use super::{Hosts, Seller, SellerToken};
+use super::{Hosts, Noticed, Seller, SellerToken, methods};
 use crate::{Error, Result};
 
 const USER_AGENT: &str = concat!("wb-assistant/", env!("CARGO_PKG_VERSION"));
@@ -60,7 +60,7 @@ impl Client {
 
     /// What this seller's token may ask and do.
     pub fn seller(&self, token: SellerToken) -> Seller {
-        Seller { client: self.clone(), token: Arc::new(token), priority: None }
+        Seller { client: self.clone(), token: Arc::new(token), priority: None, noticed: Noticed::default() }
     }
 
     fn base(&self, host: Host) -> &Url {
@@ -131,7 +131,12 @@ impl Seller {
         let mut retries = 0;
         loop {
             let error = match self.attempt(&request).await.and_then(|body| json(&body)) {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    if let Some(called) = methods::of(&request.method, request.path) {
+                        self.noticed.look(called, &value);
+                    }
+                    return Ok(value);
+                }
                 Err(error) => error,
             };
             let passes = matches!(

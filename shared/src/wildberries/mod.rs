@@ -6,11 +6,14 @@
 mod breaker;
 mod bucket;
 pub mod budget;
+pub mod calendar;
 mod call;
 pub mod error;
 pub mod limits;
+pub mod methods;
 pub mod model;
 mod seller;
+mod shape;
 mod stocks;
 mod supplies;
 pub mod token;
@@ -24,6 +27,7 @@ pub use call::Client;
 pub use error::CallError;
 pub use model::*;
 pub use seller::Seller;
+pub use shape::{Drift, DriftKind, Noticed};
 pub use stocks::{MOST_UNITS, RefusedSizes, SIZES_AT_ONCE, StockRow};
 pub use token::Category;
 
@@ -96,6 +100,6 @@ pub struct Readable<T> {
 pub struct Unreadable {
     /// As it came. May hold a buyer's address: never log it.
     pub raw: serde_json::Value,
-    /// What is wrong with it.
+    /// What is wrong with it, in words that hold nothing of it.
     pub why: String,
 }

@@ -6,7 +6,7 @@ use stack::Client;
 use stack::client::text;
 
 use crate::people::Reach;
-use crate::{Act, Shop};
+use crate::{Act, Shop, drift_acts};
 
 /// A cell of its own with three units of a product.
 struct Place {
@@ -54,7 +54,7 @@ pub(crate) async fn example(shop: &Shop<'_>, operation: &str, name: String) -> R
         "reject_count" => {
             Act::post(format!("/counts/{}/reject", explained(shop).await?), json!({ "comment": "не верю" }))
         }
-        _ => return Ok(None),
+        _ => return drift_acts::example(shop, operation).await,
     }))
 }
 

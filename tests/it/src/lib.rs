@@ -4,6 +4,7 @@
 mod acts;
 pub mod answers;
 mod count_acts;
+mod drift_acts;
 pub mod engine;
 mod mail;
 pub mod matrix;

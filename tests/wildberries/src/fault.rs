@@ -164,10 +164,50 @@ pub enum FaultKind {
         /// Per cent of the rows.
         percent: u8,
     },
+    /// One value of the answer is not as documented.
+    Mutated {
+        /// Which one, as a JSON pointer, such as `/orders/0/price`.
+        at: String,
+        /// What became of it.
+        change: Mutation,
+    },
 }
 
 fn drop_size() -> usize {
     64
+}
+
+/// What became of a value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mutation {
+    /// It is not there.
+    Gone,
+    /// Its field has another name.
+    Renamed(String),
+    /// It is another one; a field that was not there is there.
+    Became(Value),
+}
+
+impl Mutation {
+    fn apply(&self, body: &mut Value, at: &str) {
+        let Some((around, name)) = at.rsplit_once('/') else { return };
+        match (self, body.pointer_mut(around)) {
+            (Self::Gone, Some(Value::Object(fields))) => drop(fields.remove(name)),
+            (Self::Renamed(other), Some(Value::Object(fields))) => {
+                if let Some(value) = fields.remove(name) {
+                    fields.insert(other.clone(), value);
+                }
+            }
+            (Self::Became(value), Some(Value::Object(fields))) => drop(fields.insert(name.to_owned(), value.clone())),
+            (Self::Became(value), Some(Value::Array(entries))) => {
+                if let Some(entry) = name.parse().ok().and_then(|place: usize| entries.get_mut(place)) {
+                    *entry = value.clone();
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 impl FaultKind {
@@ -236,6 +276,11 @@ impl FaultKind {
                     list.drain(..(*count).min(list.len()));
                 }
             }),
+            Self::Mutated { at, change } => {
+                let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body) else { return };
+                change.apply(&mut body, at);
+                reply.body = body.to_string().into_bytes();
+            }
             _ => {}
         }
     }

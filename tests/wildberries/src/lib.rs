@@ -51,7 +51,7 @@ pub use card_errors::RefusedCard;
 pub use catalogue::{Card, Dimensions, Photo, Size};
 pub use clock::Clock;
 pub use exchange::{Exchange, Statistics};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, Mutation};
 pub use faults::IgnoredRow;
 pub use label::{Key, Label};
 pub use limits::{Group, Limits};

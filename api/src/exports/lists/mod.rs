@@ -3,6 +3,7 @@
 
 mod coming;
 mod counts;
+mod drifts;
 mod goods;
 mod orders;
 mod people;
@@ -17,6 +18,7 @@ use shared::page::Page;
 pub type Apis = (
     coming::Api,
     counts::Api,
+    drifts::Api,
     goods::Api,
     orders::Api,
     people::Api,
@@ -30,6 +32,7 @@ pub type Apis = (
 pub const APIS: Apis = (
     coming::Api,
     counts::Api,
+    drifts::Api,
     goods::Api,
     orders::Api,
     people::Api,

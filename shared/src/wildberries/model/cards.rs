@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{moment, not_empty, or_default};
+use super::{entry_of, moment, not_empty, or_default};
 use crate::ids::{ChrtId, NmId};
 use crate::wildberries::Readable;
 
@@ -44,6 +45,18 @@ pub struct Card {
     /// When it last changed; the list is sorted by this.
     #[serde(default, deserialize_with = "moment")]
     pub updated_at: Option<DateTime<Utc>>,
+}
+
+impl Card {
+    /// What it lacks to be anything that could be sold.
+    pub(in crate::wildberries) fn lacks(&self) -> Option<&'static str> {
+        self.vendor_code.as_ref().is_none_or(String::is_empty).then_some("it has no article code")
+    }
+
+    /// Reads one again that could not be read when it came.
+    pub fn read(raw: &Value) -> Result<Self, String> {
+        entry_of(raw, Self::lacks)
+    }
 }
 
 /// A picture in two sizes.
@@ -119,4 +132,69 @@ pub struct CardsPage<T = Card> {
     pub cursor: Option<CardsCursor>,
     /// Whether there is nothing more for now.
     pub is_last: bool,
+}
+
+/// What the answers with cards look like.
+pub(in crate::wildberries) mod shapes {
+    use crate::wildberries::shape::Kind::{self, Anything, Flag, List, Moment, Number, Object, Text, Whole};
+    use crate::wildberries::shape::{Field, always, sometimes};
+
+    pub(in crate::wildberries) const CARDS: Kind = Object(&[&[
+        always("cards", List(&Object(&[BOTH, CARD]))),
+        always("cursor", Object(&[&[sometimes("updatedAt", Moment)], CURSOR])),
+    ]]);
+    pub(in crate::wildberries) const TRASH: Kind = Object(&[&[
+        always("cards", List(&Object(&[BOTH, TRASHED]))),
+        always("cursor", Object(&[&[sometimes("trashedAt", Moment)], CURSOR])),
+    ]]);
+    const CURSOR: &[Field] = &[sometimes("nmID", Whole), always("total", Whole)];
+    const BOTH: &[Field] = &[
+        always("nmID", Whole),
+        always("vendorCode", Text),
+        always("subjectID", Whole),
+        always("subjectName", Text),
+        sometimes("kizMarked", Flag),
+        sometimes("photos", List(&Object(&[PHOTO]))),
+        sometimes("video", Text),
+        sometimes("wholesale", Object(&[&[sometimes("enabled", Flag), sometimes("quantum", Number)]])),
+        always("dimensions", Object(&[DIMENSIONS])),
+        sometimes("characteristics", List(&Object(&[CHARACTERISTIC]))),
+        always("sizes", List(&Object(&[SIZE]))),
+        always("createdAt", Moment),
+    ];
+    const CARD: &[Field] = &[
+        always("imtID", Whole),
+        sometimes("nmUUID", Text),
+        always("brand", Text),
+        always("title", Text),
+        sometimes("description", Text),
+        always("needKiz", Flag),
+        sometimes("tags", List(&Object(&[TAG]))),
+        always("updatedAt", Moment),
+        sometimes("documents", Anything),
+        sometimes("gtin", Anything),
+    ];
+    const TRASHED: &[Field] = &[always("trashedAt", Moment)];
+    const PHOTO: &[Field] = &[
+        sometimes("big", Text),
+        sometimes("c246x328", Text),
+        sometimes("c516x688", Text),
+        sometimes("square", Text),
+        sometimes("tm", Text),
+    ];
+    const DIMENSIONS: &[Field] = &[
+        sometimes("length", Number),
+        sometimes("width", Number),
+        sometimes("height", Number),
+        sometimes("weightBrutto", Number),
+        sometimes("isValid", Flag),
+    ];
+    const CHARACTERISTIC: &[Field] = &[sometimes("id", Whole), sometimes("name", Text), sometimes("value", Anything)];
+    const SIZE: &[Field] = &[
+        always("chrtID", Whole),
+        sometimes("techSize", Text),
+        sometimes("wbSize", Text),
+        sometimes("skus", List(&Text)),
+    ];
+    const TAG: &[Field] = &[sometimes("id", Whole), sometimes("name", Text), sometimes("color", Text)];
 }

@@ -14,6 +14,7 @@ pub use orders::*;
 pub use places::*;
 pub use supplies::*;
 
+use super::shape::explained;
 use super::{Readable, Unreadable};
 use crate::wildberries::CallError;
 
@@ -29,6 +30,9 @@ macro_rules! words {
         }
 
         impl $name {
+            /// Every word that is known.
+            pub const WORDS: &'static [&'static str] = &[$($word,)+];
+
             /// As Wildberries writes it.
             pub fn as_str(&self) -> &str {
                 match self {
@@ -62,8 +66,24 @@ macro_rules! words {
 }
 use words;
 
+/// What the answers of our methods look like.
+pub(super) mod shapes {
+    pub(in crate::wildberries) use super::cards::shapes::*;
+    pub(in crate::wildberries) use super::orders::shapes::*;
+    pub(in crate::wildberries) use super::places::shapes::*;
+    pub(in crate::wildberries) use super::supplies::shapes::*;
+}
+
 /// Reads a list entry by entry. `null` and a missing list are empty ones.
 pub(super) fn readable<T: for<'de> Deserialize<'de>>(list: Option<&Value>) -> Result<Readable<T>, CallError> {
+    readable_if(list, |_| None)
+}
+
+/// The same; what lacks something without which it is of no use counts as unreadable, too.
+pub(super) fn readable_if<T: for<'de> Deserialize<'de>>(
+    list: Option<&Value>,
+    lacks: fn(&T) -> Option<&'static str>,
+) -> Result<Readable<T>, CallError> {
     let entries = match list {
         Some(Value::Array(entries)) => entries.as_slice(),
         None | Some(Value::Null) => &[],
@@ -71,12 +91,21 @@ pub(super) fn readable<T: for<'de> Deserialize<'de>>(list: Option<&Value>) -> Re
     };
     let mut readable = Readable { items: Vec::with_capacity(entries.len()), unreadable: Vec::new() };
     for entry in entries {
-        match T::deserialize(entry) {
+        match entry_of(entry, lacks) {
             Ok(item) => readable.items.push(item),
-            Err(why) => readable.unreadable.push(Unreadable { raw: entry.clone(), why: why.to_string() }),
+            Err(why) => readable.unreadable.push(Unreadable { raw: entry.clone(), why }),
         }
     }
     Ok(readable)
+}
+
+/// One entry, or why it is of no use, in words that hold nothing of it.
+pub(super) fn entry_of<T: for<'de> Deserialize<'de>>(
+    entry: &Value,
+    lacks: fn(&T) -> Option<&'static str>,
+) -> Result<T, String> {
+    let item = T::deserialize(entry).map_err(|why| explained(&why))?;
+    lacks(&item).map_or(Ok(item), |why| Err(why.to_owned()))
 }
 
 /// The next page's `next`; none at the end, which may be 0, missing, the same as before, or a page without entries.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{minor_units, moment, not_empty, or_default, words};
+use super::{entry_of, minor_units, moment, not_empty, or_default, words};
 use crate::ids::{ChrtId, NmId, WbOfficeId, WbOrderId, WbSupplyId, WbWarehouseId};
 use crate::wildberries::Readable;
 
@@ -83,6 +83,17 @@ struct Options {
 }
 
 impl Order {
+    /// What it lacks without which nobody knows what to send, from where and since when.
+    pub(in crate::wildberries) fn lacks(&self) -> Option<&'static str> {
+        let whole = self.nm_id.and(self.chrt_id).and(self.warehouse_id).and(self.created_at).is_some();
+        (!whole).then_some("it does not say what was ordered, from which warehouse or when")
+    }
+
+    /// Reads one again that could not be read when it came.
+    pub fn read(raw: &Value) -> Result<Self, String> {
+        entry_of(raw, Self::lacks)
+    }
+
     /// Whether a company bought it.
     pub fn is_b2b(&self) -> bool {
         self.options.as_ref().and_then(|options| options.is_b2b).unwrap_or(false)
@@ -197,6 +208,41 @@ words! {
     }
 }
 
+/// What Wildberries is known to say of a mark.
+const DECISIONS: &[&str] = &[
+    "filled",
+    "optional",
+    "deadlineExceeded",
+    "pending",
+    "required",
+    "imeiMaySell",
+    "imeiSoldB2B",
+    "imeiInvalidFormat",
+    "imeiAlreadySold",
+    "uinMaySell",
+    "uinBadStatus",
+    "uinBadProcess",
+    "uinBadStatusAndBadProcess",
+    "uinInvalidFormat",
+    "uinNotFound",
+    "sgtinIntroduced",
+    "sgtinSoldB2B",
+    "sgtinInvalidFormat",
+    "sgtinNoGS",
+    "sgtinHasInvalidSymbols",
+    "sgtinHasNonLatinSymbols",
+    "sgtinInvalidPattern",
+    "sgtinNotFound",
+    "sgtinEmitted",
+    "sgtinApplied",
+    "sgtinWrittenOff",
+    "sgtinWithdrawn",
+    "sgtinRetired",
+    "sgtinDisaggregated",
+    "sgtinDisaggregation",
+    "sgtinAppliedNotPaid",
+];
+
 /// Whether an order may be delivered with a mark as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -252,4 +298,79 @@ impl OrderMarks {
             .find(|verdict| verdicts.contains(verdict))
             .unwrap_or(Verdict::Passes)
     }
+}
+
+/// What the answers with orders look like.
+pub(in crate::wildberries) mod shapes {
+    use super::{MarkKey, SupplierStatus, WbStatus};
+    use crate::wildberries::shape::Kind::{
+        self, Anything, Code, Flag, List, Moment, Number, Object, Text, Whole, Word,
+    };
+    use crate::wildberries::shape::{Field, always, sometimes};
+
+    pub(in crate::wildberries) const NEW_ORDERS: Kind =
+        Object(&[&[always("orders", List(&Object(&[ORDER, ONLY_NEW])))]]);
+    pub(in crate::wildberries) const ORDERS: Kind =
+        Object(&[&[sometimes("next", Whole), always("orders", List(&Object(&[ORDER, ONLY_LISTED])))]]);
+    pub(in crate::wildberries) const STATUSES: Kind = Object(&[&[always("orders", List(&Object(&[STATUS])))]]);
+    pub(in crate::wildberries) const MARKS: Kind = Object(&[&[always("orders", List(&Object(&[ORDER_MARKS])))]]);
+    pub(in crate::wildberries) const STICKERS: Kind = Object(&[&[always("stickers", List(&Object(&[STICKER])))]]);
+    const ORDER: &[Field] = &[
+        always("id", Whole),
+        always("rid", Text),
+        always("orderUid", Text),
+        always("createdAt", Moment),
+        always("warehouseId", Whole),
+        always("officeId", Whole),
+        sometimes("offices", List(&Text)),
+        always("nmId", Whole),
+        always("chrtId", Whole),
+        always("article", Text),
+        sometimes("colorCode", Text),
+        always("skus", List(&Text)),
+        always("price", Number),
+        always("convertedPrice", Number),
+        always("currencyCode", Whole),
+        always("convertedCurrencyCode", Whole),
+        sometimes("scanPrice", Number),
+        always("cargoType", Code(&[1, 2, 3])),
+        always("crossBorderType", Code(&[0, 1])),
+        always("deliveryType", Word(&["fbs"])),
+        always("isZeroOrder", Flag),
+        sometimes("comment", Text),
+        // The buyer's: nobody here looks into it.
+        sometimes("address", Anything),
+        always("options", Object(&[&[always("isB2B", Flag)]])),
+    ];
+    const ONLY_NEW: &[Field] = &[
+        always("finalPrice", Number),
+        always("convertedFinalPrice", Number),
+        sometimes("salePrice", Number),
+        sometimes("requiredMeta", List(&Word(MarkKey::WORDS))),
+        sometimes("optionalMeta", List(&Word(MarkKey::WORDS))),
+        sometimes("ddate", Text),
+        sometimes("sellerDate", Text),
+        sometimes("isPickupPointShipmentAllowed", Flag),
+    ];
+    const ONLY_LISTED: &[Field] = &[sometimes("supplyId", Text), sometimes("trackNumber", Text)];
+    const STATUS: &[Field] = &[
+        always("id", Whole),
+        always("supplierStatus", Word(SupplierStatus::WORDS)),
+        always("wbStatus", Word(WbStatus::WORDS)),
+        sometimes("isCancellable", Flag),
+        sometimes("isTransferable", Flag),
+    ];
+    const ORDER_MARKS: &[Field] = &[always("id", Whole), sometimes("metaDetails", List(&Object(&[MARK])))];
+    const MARK: &[Field] = &[
+        always("key", Word(MarkKey::WORDS)),
+        sometimes("value", Anything),
+        always("decision", Word(super::DECISIONS)),
+    ];
+    const STICKER: &[Field] = &[
+        always("orderId", Whole),
+        always("partA", Text),
+        always("partB", Text),
+        always("barcode", Text),
+        always("file", Text),
+    ];
 }

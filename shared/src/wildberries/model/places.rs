@@ -104,3 +104,55 @@ pub struct ShippingPoint {
     /// Whether it still takes supplies on that day.
     pub available: Option<bool>,
 }
+
+/// What the answers about sellers and places look like.
+pub(in crate::wildberries) mod shapes {
+    use super::OfficeType;
+    use crate::wildberries::shape::Kind::{self, Code, Flag, List, Number, Object, Text, Whole, Word};
+    use crate::wildberries::shape::{Field, always, sometimes};
+
+    pub(in crate::wildberries) const SELLER: Kind = Object(&[&[
+        always("sid", Text),
+        always("name", Text),
+        sometimes("tin", Text),
+        sometimes("tradeMark", Text),
+        sometimes("country", Text),
+    ]]);
+    pub(in crate::wildberries) const OFFICES: Kind = List(&Object(&[OFFICE]));
+    pub(in crate::wildberries) const WAREHOUSES: Kind = List(&Object(&[WAREHOUSE]));
+    pub(in crate::wildberries) const SHIPPING_POINTS: Kind =
+        Object(&[&[always("shippingPoints", List(&Object(&[POINT])))]]);
+    const DELIVERY_TYPES: &[i64] = &[1, 2, 3, 5, 6];
+    const OFFICE: &[Field] = &[
+        always("id", Whole),
+        always("name", Text),
+        always("address", Text),
+        sometimes("city", Text),
+        sometimes("longitude", Number),
+        sometimes("latitude", Number),
+        always("cargoType", Code(&[1, 3])),
+        always("deliveryType", Code(DELIVERY_TYPES)),
+        sometimes("federalDistrict", Text),
+        sometimes("selected", Flag),
+    ];
+    const WAREHOUSE: &[Field] = &[
+        always("id", Whole),
+        always("name", Text),
+        always("officeId", Whole),
+        always("cargoType", Code(&[1, 2, 3])),
+        always("deliveryType", Code(DELIVERY_TYPES)),
+        sometimes("isDeleting", Flag),
+        sometimes("isProcessing", Flag),
+    ];
+    const POINT: &[Field] = &[
+        always("id", Whole),
+        always("name", Text),
+        sometimes("address", Text),
+        sometimes("city", Text),
+        always("officeType", Word(OfficeType::WORDS)),
+        sometimes("latitude", Number),
+        sometimes("longitude", Number),
+        sometimes("fulfillment", Flag),
+        sometimes("available", Flag),
+    ];
+}

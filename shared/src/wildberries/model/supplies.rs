@@ -90,3 +90,38 @@ pub struct SupplyQr {
     /// The picture, an SVG of 580×400.
     pub file: Vec<u8>,
 }
+
+/// What the answers about supplies look like.
+pub(in crate::wildberries) mod shapes {
+    use super::ShippingType;
+    use crate::wildberries::shape::Kind::{self, Anything, Code, Day, Flag, List, Moment, Object, Text, Whole, Word};
+    use crate::wildberries::shape::{Field, always, sometimes};
+
+    pub(in crate::wildberries) const SUPPLY: Kind = Object(&[FIELDS]);
+    pub(in crate::wildberries) const SUPPLIES: Kind =
+        Object(&[&[sometimes("next", Whole), always("supplies", List(&SUPPLY))]]);
+    pub(in crate::wildberries) const CREATED_SUPPLY: Kind = Object(&[&[always("id", Text)]]);
+    pub(in crate::wildberries) const ORDER_IDS: Kind = Object(&[&[sometimes("orderIds", List(&Whole))]]);
+    pub(in crate::wildberries) const SUPPLY_CODE: Kind = Object(&[&[always("barcode", Text), always("file", Text)]]);
+    pub(in crate::wildberries) const SHIPPING_RESULTS: Kind = Object(&[&[always("results", List(&Object(&[RESULT])))]]);
+    const FIELDS: &[Field] = &[
+        always("id", Text),
+        always("name", Text),
+        always("done", Flag),
+        always("createdAt", Moment),
+        sometimes("closedAt", Moment),
+        sometimes("scanDt", Moment),
+        sometimes("cargoType", Code(&[0, 1, 2, 3])),
+        sometimes("crossBorderType", Code(&[0, 1])),
+        sometimes("isB2b", Flag),
+        sometimes("isPickupPointShipmentAllowed", Flag),
+        sometimes("destinationOfficeId", Whole),
+        sometimes("recommendedWhId", Whole),
+        sometimes("shippingDt", Day),
+        sometimes("shippingPointId", Whole),
+        sometimes("shippingType", Word(ShippingType::WORDS)),
+        sometimes("waybillUuid", Text),
+        sometimes("spotAvailable", Flag),
+    ];
+    const RESULT: &[Field] = &[always("supplyId", Text), sometimes("success", Flag), sometimes("error", Anything)];
+}

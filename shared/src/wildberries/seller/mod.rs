@@ -17,9 +17,9 @@ use super::error::CallError;
 use super::limits::Group;
 use super::model::{
     Card, CardsCursor, CardsPage, Office, Order, OrderMarks, OrderStatuses, OrdersPage, SellerInfo, Sticker,
-    TrashedCard, Warehouse, next_page, readable,
+    TrashedCard, Warehouse, next_page, readable, readable_if,
 };
-use super::{Client, Readable, SellerToken};
+use super::{Client, Noticed, Readable, SellerToken};
 use crate::ids::{NmId, WbOrderId};
 
 const CARDS_AT_ONCE: usize = 100;
@@ -33,6 +33,7 @@ pub struct Seller {
     pub(super) client: Client,
     pub(super) token: Arc<SellerToken>,
     pub(super) priority: Option<Priority>,
+    pub(super) noticed: Noticed,
 }
 
 impl Seller {
@@ -40,6 +41,11 @@ impl Seller {
     #[must_use]
     pub fn at(&self, priority: Priority) -> Self {
         Self { priority: Some(priority), ..self.clone() }
+    }
+
+    /// What was different in the answers from what is known of them.
+    pub fn noticed(&self) -> Noticed {
+        self.noticed.clone()
     }
 
     /// Who the token belongs to. Ten times at once, then once a minute: also the way to try a token.
@@ -51,12 +57,24 @@ impl Seller {
 
     /// A hundred cards in the order in which they last changed, with or without pictures.
     pub async fn cards(&self, cursor: Option<&CardsCursor>) -> Result<CardsPage<Card>, CallError> {
-        self.page_of_cards(Group::Cards, &["content", "v2", "get", "cards", "list"], "updatedAt", cursor).await
+        self.page_of_cards(Group::Cards, &["content", "v2", "get", "cards", "list"], "updatedAt", cursor, Card::lacks)
+            .await
+    }
+
+    /// Cards that are found by a number or an article code, whenever they last changed; others may be among them.
+    pub async fn find_cards(&self, text: &str) -> Result<Readable<Card>, CallError> {
+        let filter = json!({ "withPhoto": -1, "textSearch": text });
+        let settings = json!({ "sort": { "ascending": true }, "cursor": { "limit": CARDS_AT_ONCE }, "filter": filter });
+        let request = Request::read(Group::Cards, Priority::Bulk, &["content", "v2", "get", "cards", "list"])
+            .query("locale", &"ru")
+            .asking(json!({ "settings": settings }));
+        readable_if(self.ask(request).await?.get("cards"), Card::lacks)
     }
 
     /// A hundred cards in the order in which they were thrown away: the list of cards does not tell that they are gone.
     pub async fn trashed_cards(&self, cursor: Option<&CardsCursor>) -> Result<CardsPage<TrashedCard>, CallError> {
-        self.page_of_cards(Group::Content, &["content", "v2", "get", "cards", "trash"], "trashedAt", cursor).await
+        self.page_of_cards(Group::Content, &["content", "v2", "get", "cards", "trash"], "trashedAt", cursor, |_| None)
+            .await
     }
 
     async fn page_of_cards<T: for<'de> Deserialize<'de>>(
@@ -65,6 +83,7 @@ impl Seller {
         path: &[&str],
         moment: &str,
         cursor: Option<&CardsCursor>,
+        lacks: fn(&T) -> Option<&'static str>,
     ) -> Result<CardsPage<T>, CallError> {
         let mut position = json!({ "limit": CARDS_AT_ONCE });
         if let Some(cursor) = cursor {
@@ -79,7 +98,7 @@ impl Seller {
         let request =
             Request::read(group, Priority::Bulk, path).query("locale", &"ru").asking(json!({ "settings": settings }));
         let answer = self.ask(request).await?;
-        let cards = readable(answer.get("cards"))?;
+        let cards = readable_if(answer.get("cards"), lacks)?;
         let here = cards.items.len() + cards.unreadable.len();
         let theirs = answer.get("cursor");
         let at = theirs.and_then(|theirs| theirs.get(moment)).and_then(Value::as_str).filter(|at| !at.is_empty());
@@ -106,7 +125,7 @@ impl Seller {
     /// All orders that nobody began yet, in no sequence.
     pub async fn new_orders(&self) -> Result<Readable<Order>, CallError> {
         let answer = self.ask(Request::read(Group::Orders, Priority::Urgent, &["api", "v3", "orders", "new"])).await?;
-        readable(answer.get("orders"))
+        readable_if(answer.get("orders"), Order::lacks)
     }
 
     /// A page of orders by when they were placed: at most 30 days, none older than three months, without statuses.
@@ -128,7 +147,7 @@ impl Seller {
             request = request.query("dateTo", &to.timestamp());
         }
         let answer = self.ask(request).await?;
-        let orders: Readable<Order> = readable(answer.get("orders"))?;
+        let orders = readable_if(answer.get("orders"), Order::lacks)?;
         let next = next_page(&answer, next, orders.items.len() + orders.unreadable.len());
         Ok(OrdersPage { orders, next })
     }

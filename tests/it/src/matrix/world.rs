@@ -14,7 +14,7 @@ use super::catalogue::{Catalogue, Kind};
 use super::document::{Operation, Position, SAMPLE};
 use crate::acts::{publication, transfer};
 use crate::people::enterprise_of;
-use crate::{Person, Reach, Shop, TestApp, count_acts};
+use crate::{Person, Reach, Shop, TestApp, count_acts, drift_acts};
 
 /// What lies in a warehouse, and so is out of reach for whoever reaches another one only.
 const IN_A_WAREHOUSE: [&str; 13] = [
@@ -80,6 +80,7 @@ async fn furnish(shop: &Shop<'_>) -> Result<()> {
     shop.client.post("/inventory/adjustments", lines).await?;
     publication(shop).await?;
     count_acts::furnish(shop).await?;
+    drift_acts::drift(shop).await?;
     // Whoever reads the feed of changes gives numbers to what has none yet; then nothing is left to be numbered.
     shop.client.get("/inventory/changes?limit=1000").await.map(|_| ())
 }

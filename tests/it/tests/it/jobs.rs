@@ -163,6 +163,8 @@ fn what_jobs_look_like_in_their_rows_does_not_change() {
     let jobs = [
         shown(&shared::counts::PostCount { count_id }),
         shown(&shared::counts::ServeThawed { count_id }),
+        shown(&shared::drifts::ReplayQuarantine {}),
+        shown(&shared::drifts::WatchDrifts {}),
         shown(&PruneJobs {}),
         shown(&PruneAnswers {}),
         shown(&shared::audit::SealEntries {}),
@@ -191,6 +193,8 @@ fn what_jobs_look_like_in_their_rows_does_not_change() {
         [
             format!("counts.post_count default {count}"),
             format!("counts.serve_thawed default {count}"),
+            "drifts.replay_quarantine import {}".to_owned(),
+            "drifts.watch default {}".to_owned(),
             "jobs.prune default {}".to_owned(),
             "idempotency.prune_answers default {}".to_owned(),
             "audit.seal_entries default {}".to_owned(),

@@ -13,6 +13,7 @@ mod counts;
 mod counts_model;
 mod document;
 mod door;
+mod drifts;
 mod email;
 mod engine;
 mod enterprises;

@@ -47,7 +47,7 @@ pub(super) const CALLS: &[(&str, &str, &str)] = &[
     (
         "GET|POST|DELETE /_control/faults",
         "{kind, path?, method?, seller?, times?, share?, until?, forMillis?, …}",
-        "for the next `times` calls, for a `share` of all, or until a moment. Kinds: too_many{retry} too_many_bare status{status} plain_text{status} html{status} conflict{code?} drop drop_after_commit reset reset_after_commit hang hang_after_commit timeout_after_commit slow{millis} slow_bytes{bytes?, millis} huge{megabytes} truncate extra_fields unknown_enum shuffled duplicated missing{count} missing_share{percent} endless_pages shifted_pages ignored_rows{percent}",
+        "for the next `times` calls, for a `share` of all, or until a moment. Kinds: too_many{retry} too_many_bare status{status} plain_text{status} html{status} conflict{code?} drop drop_after_commit reset reset_after_commit hang hang_after_commit timeout_after_commit slow{millis} slow_bytes{bytes?, millis} huge{megabytes} truncate extra_fields unknown_enum shuffled duplicated missing{count} missing_share{percent} endless_pages shifted_pages ignored_rows{percent} mutated{at, change: gone|{renamed}|{became}}",
     ),
     ("DELETE /_control/faults/{number}", "", "take one fault away"),
     ("GET /_control/faults/ignored", "", "rows of stock updates that were answered 204 and changed nothing"),
