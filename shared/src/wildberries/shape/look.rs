@@ -40,7 +40,10 @@ impl Sight<'_> {
 /// Tells of everything that is not as the shape has it.
 pub(super) fn over<'a>(shape: &Kind, answer: &'a Value, tell: &mut dyn FnMut(Sight<'a>)) {
     let mut walk = Walk { path: Vec::new(), tell };
-    if answer.is_null() { walk.changed(shape, answer) } else { walk.value(shape, answer) }
+    match answer {
+        Value::Null => walk.changed(shape, answer),
+        _ => walk.value(shape, answer),
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -78,7 +81,10 @@ impl<'a> Walk<'a, '_> {
             (Kind::List(each), Value::Array(entries)) => {
                 self.path.push(Step::Entry);
                 for entry in entries {
-                    if entry.is_null() { self.changed(each, entry) } else { self.value(each, entry) }
+                    match entry {
+                        Value::Null => self.changed(each, entry),
+                        _ => self.value(each, entry),
+                    }
                 }
                 self.path.pop();
             }
