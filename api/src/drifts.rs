@@ -150,7 +150,6 @@ impl Api {
     ///
     /// One row per account, method, place and way, however often it is seen.
     #[oai(path = "/wildberries/drifts", method = "get", operation_id = "list_drifts")]
-    #[expect(clippy::too_many_arguments, reason = "one parameter per filter")]
     async fn list(
         &self,
         Caller(actor): Caller,
@@ -190,7 +189,6 @@ impl Api {
 
     /// List entries of Wildberries' answers that could not be read, newest first
     #[oai(path = "/wildberries/quarantine", method = "get", operation_id = "list_quarantine")]
-    #[expect(clippy::too_many_arguments, reason = "one parameter per filter")]
     async fn quarantine(
         &self,
         Caller(actor): Caller,

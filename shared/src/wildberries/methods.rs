@@ -42,6 +42,8 @@ pub const CALLED: &[Called] = &[
     answers("POST /content/v2/get/cards/trash", shapes::TRASH),
     answers(OFFICES, shapes::OFFICES),
     answers(WAREHOUSES, shapes::WAREHOUSES),
+    answers("POST /api/v3/stocks/{id}", shapes::STOCKS),
+    silent("PUT /api/v3/stocks/{id}"),
     answers(NEW_ORDERS, shapes::NEW_ORDERS),
     answers(ORDERS, shapes::ORDERS),
     answers(ORDER_STATUSES, shapes::STATUSES),
@@ -88,6 +90,6 @@ mod tests {
         assert_eq!(found("GET", "api/v3/supplies/WB-GI-1/barcode"), Some("GET /api/v3/supplies/{id}/barcode"));
         assert_eq!(found("POST", "api/v3/orders/new"), None);
         assert_eq!(found("GET", "api/v3"), None);
-        assert_eq!(CALLED.iter().filter(|called| called.answer.is_none()).count(), 3);
+        assert_eq!(CALLED.iter().filter(|called| called.answer.is_none()).count(), 4);
     }
 }

@@ -120,6 +120,8 @@ pub(in crate::wildberries) mod shapes {
     ]]);
     pub(in crate::wildberries) const OFFICES: Kind = List(&Object(&[OFFICE]));
     pub(in crate::wildberries) const WAREHOUSES: Kind = List(&Object(&[WAREHOUSE]));
+    pub(in crate::wildberries) const STOCKS: Kind =
+        Object(&[&[always("stocks", List(&Object(&[&[always("chrtId", Whole), always("amount", Whole)]])))]]);
     pub(in crate::wildberries) const SHIPPING_POINTS: Kind =
         Object(&[&[always("shippingPoints", List(&Object(&[POINT])))]]);
     const DELIVERY_TYPES: &[i64] = &[1, 2, 3, 5, 6];
