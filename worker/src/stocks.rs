@@ -2,9 +2,10 @@
 //! the call, and known only by what is read afterwards.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use shared::ids::{ChrtId, WbWarehouseId};
+use serde_json::Value;
+use shared::ids::{ChrtId, WbOrderId, WbWarehouseId};
 use shared::jobs::{JobRow, lease};
 use shared::publishing::{self, Known, Planned, Settled};
 use shared::sync::{Counters, ItemOutcome, PushStocks, ReadStocks, RunItem};
@@ -18,6 +19,8 @@ use crate::translate;
 
 /// Wildberries shows what it was told about a second later.
 const READ_BACK: Duration = Duration::from_millis(1_500);
+/// How long one look at new orders holds: a page a look would spend the budget of the orders.
+const LOOK_HOLDS: Duration = Duration::from_secs(1);
 
 impl Run for PushStocks {
     /// A warehouse that fails hinders no other; the first failure is that of the job.
@@ -92,28 +95,53 @@ async fn new_orders(pull: &Pull<'_>) -> Result<Readable<Order>> {
 
 /// Settles what was told before, and tells what is new; answers whether anything was told.
 async fn push(pull: &mut Pull<'_>, warehouse: WbWarehouseId) -> Result<bool> {
-    settle(pull, warehouse).await?;
+    // Where something was told already, this brings it to its end: what is sold meanwhile is the next beat's.
+    let states = !settle(pull, warehouse).await?;
     let mut tx = pull.tx().await?;
-    let known = publishing::refresh(&mut tx, pull.account_id, warehouse).await?;
+    let known = publishing::refresh(&mut tx, pull.account_id, warehouse, states).await?;
     tx.commit().await?;
-    let (mut behind, mut told) = (None, false);
+    let (mut behind, mut told, mut last_look) = (None, false, None);
     loop {
         let mut tx = pull.tx().await?;
         let mut rows = publishing::plan(&mut tx, pull.account_id, warehouse, behind, count(SIZES_AT_ONCE)).await?;
         tx.commit().await?;
         let Some(last) = rows.last() else { return Ok(told) };
         behind = Some(last.product_id);
-        tell(pull, warehouse, &known, &mut rows).await?;
+        subtract(pull, warehouse, &known, &mut rows, &mut last_look).await?;
+        tell(pull, warehouse, &rows).await?;
         told = true;
     }
 }
 
+/// When the last look was, and what was there: order, warehouse, size.
+type Look = Option<(Instant, Vec<(i64, i64, i64)>)>;
+
+/// The last look before amounts are overwritten: what was bought since must not come back. An order that cannot be read was
+/// bought, too, if it says what.
+async fn subtract(
+    pull: &Pull<'_>,
+    warehouse: WbWarehouseId,
+    known: &Known,
+    rows: &mut [Planned],
+    last_look: &mut Look,
+) -> Result<()> {
+    if last_look.as_ref().is_none_or(|(at, _)| at.elapsed() > LOOK_HOLDS) {
+        let new = new_orders(pull).await?;
+        let read = new.items.iter().filter_map(|order| Some((order.id.0, order.warehouse_id?.0, order.chrt_id?.0)));
+        let number = |raw: &Value, field: &str| raw.get(field).and_then(Value::as_i64);
+        let unread = new.unreadable.iter().filter_map(|entry| {
+            let number = |field| number(&entry.raw, field);
+            Some((number("id")?, number("warehouseId")?, number("chrtId")?))
+        });
+        *last_look = Some((Instant::now(), read.chain(unread).collect()));
+    }
+    let bought = last_look.iter().flat_map(|(_, orders)| orders).filter(|(_, place, _)| *place == warehouse.0);
+    known.subtract(rows, bought.map(|(id, _, size)| (WbOrderId(*id), ChrtId(*size))));
+    Ok(())
+}
+
 /// Tells one page.
-async fn tell(pull: &mut Pull<'_>, warehouse: WbWarehouseId, known: &Known, rows: &mut [Planned]) -> Result<()> {
-    // The last look before amounts are overwritten: what was bought since must not come back.
-    let new = new_orders(pull).await?;
-    let bought = new.items.iter().filter(|order| order.warehouse_id == Some(warehouse));
-    known.subtract(rows, bought.map(|order| (order.id, order.chrt_id)));
+async fn tell(pull: &mut Pull<'_>, warehouse: WbWarehouseId, rows: &[Planned]) -> Result<()> {
     let mut tx = pull.tx().await?;
     publishing::send(&mut tx, pull.account_id, warehouse, rows).await?;
     if !lease::is_ours(&mut tx, pull.row.id, pull.row.attempts).await? {
@@ -160,14 +188,14 @@ fn refusals(refused: &RefusedSizes) -> impl Iterator<Item = RunItem> {
     })
 }
 
-/// Reads back what was told and is not settled.
-async fn settle(pull: &mut Pull<'_>, warehouse: WbWarehouseId) -> Result<()> {
+/// Reads back what was told and is not settled; answers whether there was any.
+async fn settle(pull: &mut Pull<'_>, warehouse: WbWarehouseId) -> Result<bool> {
     let mut behind: Option<ChrtId> = None;
     loop {
         let mut tx = pull.tx().await?;
         let sizes = publishing::unsettled(&mut tx, pull.account_id, warehouse, behind, count(SIZES_AT_ONCE)).await?;
         tx.commit().await?;
-        let Some(last) = sizes.last() else { return Ok(()) };
+        let Some(last) = sizes.last() else { return Ok(behind.is_some()) };
         behind = Some(*last);
         let shown = shown(pull, warehouse, &sizes).await?;
         let mut tx = pull.tx().await?;

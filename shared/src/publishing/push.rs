@@ -158,8 +158,8 @@ pub async fn accounts_pushing(tx: &mut EnterpriseTx, ids: &[WbWarehouseId]) -> R
     .await?)
 }
 
-/// States what may be published now, unless publishing is frozen: whoever pushes begins with it.
-pub async fn refresh(tx: &mut EnterpriseTx, account_id: AccountId, id: WbWarehouseId) -> Result<Known> {
+/// Answers what is known; whoever begins a push also `states` what may be published now, unless publishing is frozen.
+pub async fn refresh(tx: &mut EnterpriseTx, account_id: AccountId, id: WbWarehouseId, states: bool) -> Result<Known> {
     let target = target(tx, account_id, id).await?;
     let standing = lock(tx, target).await?;
     // Before anything is stated: an order that comes in between is rather taken off twice than not at all.
@@ -171,7 +171,7 @@ pub async fn refresh(tx: &mut EnterpriseTx, account_id: AccountId, id: WbWarehou
     )
     .fetch_all(tx.conn())
     .await?;
-    if !standing.frozen {
+    if states && !standing.frozen {
         state::state_locked(tx, target, &standing).await?;
     }
     Ok(Known(known.into_iter().collect()))
@@ -221,18 +221,15 @@ pub async fn plan(
 }
 
 impl Known {
-    /// Takes off what was bought since: orders that Wildberries has by now and that were not known. Of such a size the
-    /// statement counts as not told yet, so that it is told again when the order is known here.
-    pub fn subtract(&self, rows: &mut [Planned], new: impl Iterator<Item = (WbOrderId, Option<ChrtId>)>) {
+    /// Takes off what was bought since: orders that Wildberries has by now and that were not known. Rather too much than too
+    /// little: what is short is found when everything is compared with what is stated.
+    pub fn subtract(&self, rows: &mut [Planned], new: impl Iterator<Item = (WbOrderId, ChrtId)>) {
         let mut bought: HashMap<ChrtId, i32> = HashMap::new();
-        for size in new.filter(|(id, _)| !self.0.contains(id)).filter_map(|(_, size)| size) {
+        for (_, size) in new.filter(|(id, _)| !self.0.contains(id)) {
             *bought.entry(size).or_default() += 1;
         }
         for row in rows {
-            if let Some(units) = bought.get(&row.chrt_id) {
-                row.quantity = (row.quantity - units).max(0);
-                row.number = (row.number - 1).max(0);
-            }
+            row.quantity = (row.quantity - bought.get(&row.chrt_id).copied().unwrap_or(0)).max(0);
         }
     }
 }
@@ -310,13 +307,14 @@ pub async fn refuse(
     refused: &[RefusedSizes],
 ) -> Result<()> {
     let now = tx.now().await?;
-    for RefusedSizes { code, detail, sizes } in refused {
-        let is_busy = code == "StoreIsProcessing";
+    for refusal in refused {
+        let RefusedSizes { code, detail, sizes } = refusal;
         // Where Wildberries is busy, nothing is wrong with the size.
-        let wait = match code.as_str() {
-            "StoreIsProcessing" => Some(BUSY),
-            "NotFound" => Some(UNKNOWN_SIZE),
-            _ => None,
+        let is_busy = refusal.is_busy();
+        let wait = match (is_busy, code.as_str()) {
+            (true, _) => Some(BUSY),
+            (false, "NotFound") => Some(UNKNOWN_SIZE),
+            (false, _) => None,
         };
         sqlx::query!(
             "UPDATE pushed_quantities
@@ -434,7 +432,7 @@ pub async fn sizes(
     .await?)
 }
 
-/// What Wildberries shows of sizes that nobody is telling it about just now, compared with what it was told: what differs is
+/// What Wildberries shows of sizes that nobody is telling it about just now, compared with what is stated: what differs is
 /// told again by the next push. A size that it does not show is left as it is.
 pub async fn compare(
     tx: &mut EnterpriseTx,
@@ -472,15 +470,17 @@ pub async fn compare(
            FROM unnest($3::bigint[], $4::bigint[]) AS s (chrt_id, amount)
            CROSS JOIN LATERAL (
                SELECT q.product_id,
-                      CASE WHEN q.number = 0 THEN CASE WHEN r.frozen_at IS NULL THEN coalesce(t.quantity, 0) ELSE 0 END <> s.amount
-                           ELSE s.amount > q.quantity
-                                OR q.quantity - s.amount > (SELECT count(*) FROM orders AS o
-                                                            WHERE o.account_id = $1 AND o.wb_warehouse_id = $2 AND o.chrt_id = q.chrt_id
-                                                              AND o.placed_at >= q.sent_at - interval '1 minute') END AS differs
+                      s.amount > w.quantity
+                      OR w.quantity - s.amount > (SELECT count(*) FROM orders AS o
+                                                  WHERE o.account_id = $1 AND o.wb_warehouse_id = $2 AND o.chrt_id = q.chrt_id
+                                                    AND o.placed_at >= q.sent_at - interval '1 minute') AS differs
                FROM pushed_quantities AS q
                JOIN publishing AS r ON r.account_id = q.account_id AND r.wb_warehouse_id = q.wb_warehouse_id
                LEFT JOIN stated_quantities AS t
                     ON t.account_id = q.account_id AND t.wb_warehouse_id = q.wb_warehouse_id AND t.product_id = q.product_id
+               CROSS JOIN LATERAL (
+                   SELECT least(CASE WHEN r.frozen_at IS NULL THEN coalesce(t.quantity, 0) ELSE 0 END, $7) AS quantity
+               ) AS w
                WHERE q.account_id = $1 AND q.wb_warehouse_id = $2 AND q.chrt_id = s.chrt_id AND q.state = 'confirmed' AND q.settled_at <= $5
            ) AS d
            WHERE p.account_id = $1 AND p.wb_warehouse_id = $2 AND p.product_id = d.product_id
@@ -491,6 +491,7 @@ pub async fn compare(
         &amounts,
         asked_at,
         now,
+        MOST_UNITS,
     )
     .fetch_all(tx.conn())
     .await?;
